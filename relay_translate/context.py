@@ -1,0 +1,32 @@
+"""What a turn's request has to tell its answer, in one frozen value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from .responses_api import Json
+from .tools import ToolRef
+
+
+@dataclass(frozen=True, kw_only=True)
+class TurnContext:
+    """model: the slug sent upstream; requested_model: the one the client asked for.
+    stream: whether the client wants events.  codex: whether it is Codex, which hears of errors in the stream.
+    provider: a label for people, normally the upstream's host.
+    tools: chat name -> how the client knows the tool.
+    compaction: the answer must be one compaction item.
+    echo: request fields that a Response object repeats.
+    """
+
+    model: str = ""
+    requested_model: str = ""
+    stream: bool = True
+    codex: bool = True
+    provider: str = ""
+    profile_name: str = "generic"
+    tools: Mapping[str, ToolRef] = field(default_factory=lambda: MappingProxyType({}))
+    tools_offered: bool = False
+    compaction: bool = False
+    echo: Mapping[str, Json | object] = field(default_factory=lambda: MappingProxyType({}))

@@ -1,0 +1,292 @@
+"""The middle between the two wires: a conversation as turns, with its history repaired.
+
+Codex's input is a flat list of items; a chat history is a list of messages in which an assistant's text,
+reasoning and calls are one message and every call is answered right behind it.  Items are read into turns here
+(`read_items`), turns become messages in `messages.py`.
+
+Repairs, each needed because real sessions send it (an interrupt, a resumed thread, a retried stream):
+a call without output gets "aborted" (Codex's own word); an output without call becomes text; whatever stands
+between a call and its output moves behind the outputs; a call id used twice is made unique; a turn without
+text and calls vanishes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from .content import join_text, read_parts, text_part
+from .json_text import json_text
+from .reasoning import ReasoningState, unseal, unseal_summary
+from .responses_api import Json
+from .tools import CUSTOM_INPUT, Kind, ToolTable
+
+ABORTED = "aborted"
+
+SUMMARY_INTRO = (
+    "Earlier parts of this conversation were replaced by a summary to save room. "
+    "Go on from it; do not repeat finished work. The summary:\n"
+)
+COMPACTION_REQUEST = (
+    "The conversation is about to run out of room and will go on from a summary alone. Write that summary now, for "
+    "an assistant who knows nothing else: the user's goals and constraints in their own words, decisions and why, "
+    "what was done and found (files, commands, results), the present state, and the next steps. "
+    "Answer with the summary only."
+)
+
+
+@dataclass(eq=False)
+class Call:
+    """A tool call of `turn` and the parts of its output (None until answered)."""
+
+    turn: AssistantTurn
+    call_id: str
+    name: str
+    arguments: str
+    output: list[Json] | None = None
+
+
+@dataclass
+class AssistantTurn:
+    """One assistant message in the making; open until something else is said or a call is answered."""
+
+    texts: list[str] = field(default_factory=list)
+    states: list[ReasoningState] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
+    images: list[Json] = field(default_factory=list)
+    is_open: bool = True
+
+
+@dataclass
+class Spoken:
+    """Something the user or the developer (instructions) said."""
+
+    role: Literal["user", "instructions"]
+    parts: list[Json]
+
+
+Turn = AssistantTurn | Spoken
+
+
+class ItemReader:
+    """Reads input items into turns. Never raises on odd items; `note` hears what was left out or changed."""
+
+    def __init__(self, tools: ToolTable, profile: str, model: str, note: Callable[[str], None]) -> None:
+        self.turns: list[Turn] = []
+        self.compaction = False  # the client asks for a compaction item
+        self._tools = tools
+        self._profile = profile
+        self._model = model
+        self._note = note
+        self._calls: dict[str, list[Call]] = {}  # by the id the client knows
+        self._ids: set[str] = set()  # as sent upstream
+
+    def read(self, items: Iterable[Any]) -> list[Turn]:
+        for item in items:
+            if isinstance(item, dict):
+                self._read_item(item)
+            else:
+                self._note("input: an entry that is not an object was left out")
+        return self.turns
+
+    def instruct(self, text: str) -> None:
+        if text:
+            self._say("instructions", [text_part(text)])
+
+    def _read_item(self, item: Json) -> None:
+        kind = item.get("type") or ("message" if "role" in item else "")
+        reader = _READERS.get(str(kind))
+        if reader is not None:
+            reader(self, item)
+        else:
+            self._unknown(item, str(kind))
+
+    # -- what was said
+
+    def _say(self, role: Literal["user", "instructions"], parts: list[Json]) -> None:
+        if parts:
+            self._close()
+            self.turns.append(Spoken(role, parts))
+
+    def _message(self, item: Json) -> None:
+        parts = read_parts(item.get("content"), self._note)
+        role = item.get("role")
+        if role == "assistant":
+            self._assistant_text(join_text(parts, "\n"))
+        elif role in ("developer", "system"):
+            self._say("instructions", parts)
+        else:
+            self._say("user", parts)
+
+    def _agent_message(self, item: Json) -> None:
+        """Multi-agent v2: a task or an answer from another agent; its parts are one running text."""
+        parts = read_parts(item.get("content"), self._note)
+        text = join_text(parts, "")
+        self._say("user", [text_part(text)] if text else [])
+
+    def _summary(self, item: Json) -> None:
+        summary = unseal_summary(item.get("encrypted_content"))
+        if summary is None:
+            self._note(f"input: a {item.get('type')} item of another service can't be read and was left out")
+        else:
+            self._say("user", [text_part(SUMMARY_INTRO + summary)])
+
+    def _compaction_trigger(self, item: Json) -> None:
+        self.compaction = True
+        self._say("user", [text_part(COMPACTION_REQUEST)])
+
+    # -- the assistant's turn
+
+    def _assistant(self) -> AssistantTurn:
+        last = self.turns[-1] if self.turns else None
+        if isinstance(last, AssistantTurn) and last.is_open:
+            return last
+        turn = AssistantTurn()
+        self.turns.append(turn)
+        return turn
+
+    def _close(self) -> None:
+        if self.turns and isinstance(self.turns[-1], AssistantTurn):
+            self.turns[-1].is_open = False
+
+    def _assistant_text(self, text: str) -> None:
+        if text:
+            self._assistant().texts.append(text)
+
+    def _reasoning(self, item: Json) -> None:
+        blob = item.get("encrypted_content")
+        state = unseal(blob, self._profile, self._model)
+        if state is not None:
+            self._assistant().states.append(state)
+        elif blob:
+            self._note("input: a reasoning item of another provider or relay was left out")
+
+    def _call(self, item: Json, kind: Kind, name: str, arguments: str) -> None:
+        namespace = item.get("namespace")
+        chat_name = self._tools.chat_name(kind, name, namespace if isinstance(namespace, str) else None)
+        client_id = str(item.get("call_id") or item.get("id") or "")
+        turn = self._assistant()
+        call = Call(turn, self._unique(client_id or "call"), chat_name, arguments)
+        turn.calls.append(call)
+        self._calls.setdefault(client_id, []).append(call)
+
+    def _unique(self, call_id: str) -> str:
+        unique, count = call_id, 1
+        while unique in self._ids:
+            count += 1
+            unique = f"{call_id}_{count}"
+        if unique != call_id:
+            self._note(f"input: the call id {call_id} is used twice, the later call is sent as {unique}")
+        self._ids.add(unique)
+        return unique
+
+    def _function_call(self, item: Json) -> None:
+        arguments = item.get("arguments")
+        text = arguments if isinstance(arguments, str) else json_text(arguments) if arguments is not None else ""
+        self._call(item, "function", str(item.get("name") or "unnamed"), text.strip() or "{}")
+
+    def _custom_call(self, item: Json) -> None:
+        self._call(item, "custom", str(item.get("name") or "unnamed"), json_text({CUSTOM_INPUT: str(item.get("input") or "")}))
+
+    def _tool_search_call(self, item: Json) -> None:
+        arguments = item.get("arguments")
+        text = arguments if isinstance(arguments, str) else json_text(arguments or {})
+        self._call(item, "tool_search", "tool_search", text.strip() or "{}")
+
+    def _local_shell_call(self, item: Json) -> None:
+        action = item.get("action")
+        kept = {k: v for k, v in action.items() if k != "type" and v is not None} if isinstance(action, dict) else {}
+        self._call(item, "local_shell", "local_shell", json_text(kept))
+
+    def _output(self, item: Json) -> None:
+        self._answer(item, read_parts(item.get("output"), self._note))
+
+    def _tool_search_output(self, item: Json) -> None:
+        """The tools themselves join the request's tools; the model reads their names here."""
+        found = []
+        for tool in item["tools"] if isinstance(item.get("tools"), list) else []:
+            if isinstance(tool, dict):
+                found += self._found_tools(tool)
+        text = "Found, and callable from now on:\n" + "\n".join(found) if found else "No matching tool was found."
+        self._answer(item, [text_part(text)])
+
+    def _found_tools(self, tool: Json) -> list[str]:
+        namespace = str(tool.get("name")) if tool.get("type") == "namespace" else None
+        members = tool.get("tools") if namespace is not None else [tool]
+        return [
+            f"- {self._tools.chat_name('custom' if member.get('type') == 'custom' else 'function', member['name'], namespace)}"
+            for member in (members if isinstance(members, list) else [])
+            if isinstance(member, dict) and isinstance(member.get("name"), str)
+        ]
+
+    def _answer(self, item: Json, parts: list[Json]) -> None:
+        client_id = str(item.get("call_id") or "")
+        call = self._answered_by(client_id)
+        if call is None:
+            self._note("input: a tool output without its call became text")
+            intro = text_part(f"[output of a tool call that is no longer in the history{f', {client_id}' if client_id else ''}]")
+            self._say("user", [intro, *parts])
+            return
+        call.output = (call.output or []) + parts
+        call.turn.is_open = False
+
+    def _answered_by(self, client_id: str) -> Call | None:
+        """The call an output belongs to. Ids may repeat, so it is the latest turn's that waits for one; when none
+        waits, a call of the last turn takes a further output (code mode sends several for one call)."""
+        calls = self._calls.get(client_id, [])
+        waiting = [call for call in calls if call.output is None]
+        if waiting:
+            return next(call for call in waiting if call.turn is waiting[-1].turn)
+        last = next((turn for turn in reversed(self.turns) if isinstance(turn, AssistantTurn)), None)
+        return calls[-1] if calls and calls[-1].turn is last else None
+
+    # -- what ran elsewhere, and what nobody knows
+
+    def _web_search_call(self, item: Json) -> None:
+        action = item.get("action")
+        what = {k: v for k, v in action.items() if k != "type" and v} if isinstance(action, dict) else {}
+        self._assistant_text(f"[web search: {json_text(what)}]")
+
+    def _image_generation_call(self, item: Json) -> None:
+        self._assistant_text(f"[generated an image: {item.get('revised_prompt') or 'no prompt given'}]")
+        result = item.get("result")
+        if isinstance(result, str) and result:
+            url = result if result.startswith("data:") else f"data:image/png;base64,{result}"
+            self._assistant().images.append({"type": "image_url", "image_url": {"url": url}})
+
+    def _tools_only(self, item: Json) -> None:
+        """`additional_tools` carries definitions, which were collected before."""
+
+    def _unknown(self, item: Json, kind: str) -> None:
+        if item.get("call_id") is not None and "output" in item:
+            self._output(item)
+            return
+        parts = read_parts(item.get("content"), self._note) or read_parts(item.get("text"), self._note)
+        if parts:
+            self._note(f"input: the unknown item type {kind} became user text")
+            self._say("user", [text_part(f"[{kind}]"), *parts])
+        else:
+            self._note(f"input: an item of the unknown type {kind or 'none'} was left out")
+
+
+_READERS: dict[str, Callable[[ItemReader, Json], None]] = {
+    "message": ItemReader._message,
+    "agent_message": ItemReader._agent_message,
+    "reasoning": ItemReader._reasoning,
+    "function_call": ItemReader._function_call,
+    "function_call_output": ItemReader._output,
+    "custom_tool_call": ItemReader._custom_call,
+    "custom_tool_call_output": ItemReader._output,
+    "tool_search_call": ItemReader._tool_search_call,
+    "tool_search_output": ItemReader._tool_search_output,
+    "local_shell_call": ItemReader._local_shell_call,
+    "local_shell_call_output": ItemReader._output,
+    "web_search_call": ItemReader._web_search_call,
+    "image_generation_call": ItemReader._image_generation_call,
+    "additional_tools": ItemReader._tools_only,
+    "compaction": ItemReader._summary,
+    "compaction_summary": ItemReader._summary,
+    "context_compaction": ItemReader._summary,
+    "compaction_trigger": ItemReader._compaction_trigger,
+}

@@ -1,0 +1,138 @@
+"""The items of one answer, in order, one of them live."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .call_items import CallItem
+from .calls import CallTracker
+from .context import TurnContext
+from .items import EventWriter, MessageItem, NewId, OpenItem, ReasoningItem
+from .responses_api import Json
+
+
+class Output:
+    """An ordered queue: the first unfinished item is live and streams; those behind it collect until it closes.
+
+    An item closes when another has begun and it can't grow any more: text and reasoning at once, a call when its
+    arguments are a whole object.  So interleaved parallel calls come out whole and in order, and calls in a row,
+    which is what nearly all providers send, stream as they arrive.
+    """
+
+    def __init__(self, context: TurnContext, writer: EventWriter, new_id: NewId) -> None:
+        self.done: list[Json] = []  # finished items
+        self.calls = CallTracker(context.tools)
+        self.text_length = 0
+        self.reasoning_length = 0
+        self._context = context
+        self._writer = writer
+        self._new_id = new_id
+        self._waiting: list[OpenItem] = []  # the first one is live, if it could go live
+        self._late_details: list[Any] = []
+        self._call_ids: set[str] = set()
+        self._states_sent: set[int] = set()
+
+    @property
+    def is_holding(self) -> bool:
+        """Whether something has arrived that can't be shown yet."""
+        return len(self._waiting) > 1 or bool(self._waiting and not self._waiting[0].is_live)
+
+    def text(self, piece: str) -> None:
+        last = self._waiting[-1] if self._waiting else None
+        if not isinstance(last, MessageItem):
+            last = self._add(MessageItem())
+        self.text_length += len(piece)
+        last.push(piece, self._writer)
+
+    def reason(self, source: str, piece: str, details: list[Any]) -> None:
+        last = self._waiting[-1] if self._waiting else None
+        if not piece and not isinstance(last, ReasoningItem) and self.has_answer:
+            self._late_details += details  # a signature after the fact needs no item on the screen
+            return
+        if not isinstance(last, ReasoningItem) or (piece and last.source and last.source != source):
+            last = self._add(ReasoningItem(source, self._context.profile_name, self._context.model))
+        assert isinstance(last, ReasoningItem)
+        self.reasoning_length += len(piece)
+        last.add_details(details)
+        last.push(piece, self._writer)
+
+    def call(self, raw: Json, position: int, several: bool) -> None:
+        call, is_new = self.calls.find(raw, position, several)
+        if is_new:
+            self._add(call)
+        self.calls.feed(call, raw, self._writer)
+        self._advance()
+
+    @property
+    def has_answer(self) -> bool:
+        """Whether there is anything but reasoning."""
+        return self.text_length > 0 or bool(self.calls.calls)
+
+    def drop_cut_call(self) -> bool:
+        """Forget the last call if its arguments are cut off; Codex would run it as it is."""
+        call = self.calls.calls[-1] if self.calls.calls else None
+        if call is None or call not in self._waiting or call.is_settled():
+            return False
+        self._waiting.remove(call)
+        self.calls.calls.remove(call)
+        return True
+
+    def nameless_call(self) -> bool:
+        return any(not call.name for call in self.calls.calls)
+
+    def finish(self) -> None:
+        """Close everything, in order."""
+        while self._waiting:
+            item = self._waiting[0]
+            if not item.is_live:
+                self._go_live(item)
+            self._close_first()
+        self._send_state(self._unsent_calls())
+
+    def _add(self, item: OpenItem) -> Any:
+        self._waiting.append(item)
+        self._advance()
+        return item
+
+    def _advance(self) -> None:
+        while self._waiting:
+            first = self._waiting[0]
+            if not first.is_live:
+                if not first.is_ready():
+                    return
+                self._go_live(first)
+            if len(self._waiting) == 1 or not first.is_settled():
+                return
+            self._close_first()
+
+    def _go_live(self, item: OpenItem) -> None:
+        if isinstance(item, CallItem):
+            item.call_id = self._unique(item.raw_id or self._new_id("call"))
+            self._send_state({self.calls.calls.index(item): item.extra} if item.extra else {})
+        item.go_live(self._writer, self._new_id)
+
+    def _close_first(self) -> None:
+        self.done.append(self._waiting.pop(0).close(self._writer))
+
+    def _unique(self, call_id: str) -> str:
+        unique, count = call_id, 1
+        while unique in self._call_ids:
+            count += 1
+            unique = f"{call_id}_{count}"
+        self._call_ids.add(unique)
+        return unique
+
+    def _unsent_calls(self) -> dict[int, Json]:
+        return {i: call.extra for i, call in enumerate(self.calls.calls) if call.extra and i not in self._states_sent}
+
+    def _send_state(self, calls: dict[int, Json]) -> None:
+        """What a provider wants back and nobody reads: a reasoning item without a summary, before the call."""
+        if not calls and not self._late_details:
+            return
+        item = ReasoningItem("", self._context.profile_name, self._context.model)
+        item.add_details(self._late_details)
+        item.calls = calls
+        self._states_sent |= set(calls)
+        self._late_details = []
+        item.go_live(self._writer, self._new_id)
+        self.done.append(item.close(self._writer))

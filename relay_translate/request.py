@@ -1,0 +1,226 @@
+"""A Responses request -> the chat request for a profile, and the context its answer needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from types import MappingProxyType
+from typing import Any, cast
+
+from .chat_api import ChatRequest
+from .context import TurnContext
+from .conversation import ItemReader
+from .errors import InvalidRequest
+from .messages import chat_messages
+from .profiles import GENERIC, Profile
+from .responses_api import Json
+from .tools import ToolTable
+
+# Fields that need a memory of earlier turns, which a stateless relay does not have.
+_STATEFUL = {
+    "previous_response_id": "send the whole conversation in `input`",
+    "conversation": "send the whole conversation in `input`",
+    "prompt": "stored prompts live at OpenAI; send `instructions` and `input`",
+    "background": "send the request without it and read the answer from this call",
+}
+
+# Same name and meaning on both wires.
+_SAME = ("temperature", "top_p", "presence_penalty", "frequency_penalty", "stop", "seed", "top_logprobs",
+         "prompt_cache_key", "service_tier")  # fmt: skip
+
+_ECHOED = ("instructions", "max_output_tokens", "parallel_tool_calls", "reasoning", "temperature", "text", "tool_choice",
+           "tools", "top_p", "truncation", "metadata", "store")  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequestOptions:
+    """What the operator set. model_map: patterns (fnmatch) -> upstream slugs, the first match wins.
+    extra_params: merged over the chat request, last word. drop_params: chat fields left out.
+    codex: whether the client is Codex. provider: a label for people, normally the upstream's host."""
+
+    model_map: Mapping[str, str] = field(default_factory=dict)
+    extra_params: Mapping[str, object] = field(default_factory=dict)
+    drop_params: frozenset[str] = frozenset()
+    codex: bool = True
+    provider: str = ""
+
+
+@dataclass(frozen=True)
+class TranslatedRequest:
+    """The chat request, what its answer needs, and what was dropped, renamed or repaired on the way."""
+
+    body: ChatRequest
+    context: TurnContext
+    notes: tuple[str, ...]
+
+
+def translate_request(
+    body: Mapping[str, Any], profile: Profile = GENERIC, options: RequestOptions | None = None
+) -> TranslatedRequest:
+    """Translate one `POST /v1/responses` body (a parsed JSON object).
+
+    The same history gives the same bytes, turn after turn, so that providers' prompt caches hold.
+    Raises InvalidRequest, naming the field, for what can't be meant; odd items are repaired or noted instead.
+    """
+    return _Translation(body, profile, options or RequestOptions()).run()
+
+
+class _Translation:
+    def __init__(self, body: Mapping[str, Any], profile: Profile, options: RequestOptions) -> None:
+        self.body = body
+        self.profile = profile
+        self.options = options
+        self.notes: list[str] = []
+        self.tools = ToolTable(notes=self.notes)
+
+    def run(self) -> TranslatedRequest:
+        items = _checked(self.body)
+        requested = str(self.body["model"])
+        model = map_model(requested, self.options.model_map)
+        self._collect_tools(items)
+        reader = ItemReader(self.tools, self.profile.name, model, self._note)
+        reader.instruct(self.body.get("instructions") or "")
+        messages = chat_messages(reader.read(items), self.profile)
+        if not any(message["role"] != self.profile.system_role for message in messages):
+            messages.append({"role": "user", "content": "Go on."})
+            self._note("input: nothing but instructions; a user message was added, which every server needs")
+        streaming = self.body.get("stream") is True
+        chat: Json = {"model": model, "messages": messages, "stream": streaming}
+        if streaming and self.profile.stream_usage:
+            chat["stream_options"] = {"include_usage": True}
+        if not reader.compaction:
+            self._add_tools(chat)
+        self._add_parameters(chat)
+        chat |= self.options.extra_params
+        for name in self.options.drop_params:
+            chat.pop(name, None)
+        context = self._context(requested, str(chat.get("model", model)), streaming, reader.compaction, "tools" in chat)
+        return TranslatedRequest(cast(ChatRequest, chat), context, tuple(dict.fromkeys(self.notes)))
+
+    def _note(self, note: str) -> None:
+        self.notes.append(note)
+
+    def _collect_tools(self, items: Iterable[Any]) -> None:
+        """Tools stand in `tools` and, with some models, in the input itself, where they add up."""
+        self.tools.offer(self.body.get("tools") or [])
+        for item in items:
+            if isinstance(item, dict) and item.get("type") in ("additional_tools", "tool_search_output"):
+                found = item.get("tools")
+                self.tools.offer(found if isinstance(found, list) else [])
+
+    def _add_tools(self, chat: Json) -> None:
+        choice = self.tools.choice(self.body.get("tool_choice"))
+        definitions = list(self.tools.definitions.values())
+        if not definitions:
+            return  # servers refuse an empty list, and a choice or a parallel flag without tools
+        chat["tools"] = definitions
+        if choice is not None:
+            chat["tool_choice"] = choice
+        if self.body.get("parallel_tool_calls") is False:
+            self._put(chat, "parallel_tool_calls", False)
+
+    def _add_parameters(self, chat: Json) -> None:
+        for name in _SAME:
+            if self.body.get(name) is not None:
+                self._put(chat, name, self.body[name])
+        if isinstance(self.body.get("max_output_tokens"), int):
+            chat[self.profile.max_tokens_field] = self.body["max_output_tokens"]
+        effort = _object(self.body, "reasoning").get("effort")
+        if isinstance(effort, str):
+            mapped = self.profile.efforts.get(effort, effort)
+            if mapped is not None:
+                self._put(chat, "reasoning_effort", mapped)
+        text = _object(self.body, "text")
+        if text.get("verbosity") is not None:
+            self._put(chat, "verbosity", text["verbosity"])
+        response_format = _response_format(text.get("format"))
+        if response_format is not None:
+            self._put(chat, "response_format", response_format)
+
+    def _put(self, chat: Json, name: str, value: object) -> None:
+        if name in self.profile.optional_fields:
+            chat[name] = value
+        else:
+            self._note(f"{name}: left out, the profile {self.profile.name} does not take it")
+
+    def _context(self, requested: str, model: str, streaming: bool, compaction: bool, tools_offered: bool) -> TurnContext:
+        # Codex reads none of the echoed fields; repeating its 40 kB of tools three times a turn would only cost.
+        names = () if self.options.codex else _ECHOED
+        return TurnContext(
+            model=model,
+            requested_model=requested,
+            stream=streaming,
+            codex=self.options.codex,
+            provider=self.options.provider,
+            profile_name=self.profile.name,
+            tools=self.tools.refs(),
+            tools_offered=tools_offered,
+            compaction=compaction,
+            echo=MappingProxyType({name: self.body[name] for name in names if name in self.body}),
+        )
+
+
+def map_model(requested: str, model_map: Mapping[str, str]) -> str:
+    """The upstream slug for a requested one; without a match it is passed on."""
+    for pattern, model in model_map.items():
+        if fnmatchcase(requested, pattern):
+            return model
+    return requested
+
+
+def _checked(body: Mapping[str, Any]) -> list[Any]:
+    """The input items, after the checks of what can't be repaired."""
+    model = body.get("model")
+    if not isinstance(model, str) or not model:
+        raise InvalidRequest("`model` must be a non-empty string", "model")
+    for name, remedy in _STATEFUL.items():
+        if body.get(name):
+            raise InvalidRequest(f"`{name}` is not supported by this relay, which keeps no state: {remedy}", name)
+    for name, kind, words in _TYPES:
+        if body.get(name) is not None and not isinstance(body[name], kind):
+            raise InvalidRequest(f"`{name}` must be {words}", name)
+    items = body.get("input")
+    if isinstance(items, str):
+        return [{"type": "message", "role": "user", "content": items}]
+    if not isinstance(items, list):
+        raise InvalidRequest("`input` must be a string or a list of items", "input")
+    if not items and not body.get("instructions"):
+        raise InvalidRequest("`input` is empty; there is nothing to answer", "input")
+    for i, item in enumerate(items):
+        if not isinstance(item, dict):
+            raise InvalidRequest(f"`input[{i}]` must be an object", f"input[{i}]")
+    return items
+
+
+_TYPES: tuple[tuple[str, type | tuple[type, ...], str], ...] = (
+    ("instructions", str, "a string"),
+    ("stream", bool, "true or false"),
+    ("tools", list, "a list of tools"),
+    ("reasoning", dict, "an object"),
+    ("text", dict, "an object"),
+    ("tool_choice", (str, dict), "a string or an object"),
+    ("parallel_tool_calls", bool, "true or false"),
+    ("max_output_tokens", int, "an integer"),
+    ("temperature", (int, float), "a number"),
+    ("top_p", (int, float), "a number"),
+)
+
+
+def _object(body: Mapping[str, Any], name: str) -> Json:
+    value = body.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def _response_format(wanted: object) -> Json | None:
+    if not isinstance(wanted, dict):
+        return None
+    if wanted.get("type") == "json_object":
+        return {"type": "json_object"}
+    if wanted.get("type") != "json_schema":
+        return None
+    schema = {"name": wanted.get("name") or "answer", "schema": wanted.get("schema") or {"type": "object"}}
+    for name in ("strict", "description"):
+        if wanted.get(name) is not None:
+            schema[name] = wanted[name]
+    return {"type": "json_schema", "json_schema": schema}

@@ -1,0 +1,414 @@
+"""Chat chunks -> Responses events: the one state machine."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from .context import TurnContext
+from .errors import CONTEXT, ApiError, stream_error, upstream_broke, upstream_refused
+from .event_stream import BOM, EventStreamDecoder
+from .items import EventWriter, NewId
+from .json_text import json_text
+from .markup import ThinkSplitter
+from .output import Output
+from .reasoning import THINK, details_text, seal_summary
+from .responses_api import Json, ResponseUsage
+from .usage import translate_usage
+
+# finish_reason, by what it means; anything else is taken as an end with a note.
+FINISHED = {"stop", "tool_calls", "function_call", "tool_use", "eos", "end_turn", "stop_sequence"}
+CUT = {"length", "max_tokens", "max_output_tokens", "model_length", "model_context_window_exceeded"}
+FILTERED = {"content_filter", "sensitive", "safety", "content_filtered", "recitation"}
+BROKEN = {"network_error", "insufficient_system_resource", "error", "abort", "aborted"}
+
+CUT_NOTE = "\n\n[The answer stops here: the model's output limit was reached.]"
+
+
+@dataclass(frozen=True)
+class TurnSummary:
+    """What became of a turn. status: in_progress, completed, incomplete or failed. calls: names as the provider
+    knows them. usage: Responses form, or None when the provider sent none."""
+
+    status: str
+    error: ApiError | None
+    finish_reason: str | None
+    usage: ResponseUsage | None
+    model: str
+    text_chars: int
+    reasoning_chars: int
+    calls: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+class Answer:
+    """The state machine: takes chunks as values, writes events. Ends once, in `complete` or `fail`."""
+
+    def __init__(self, context: TurnContext, writer: EventWriter, new_id: NewId, created_at: int) -> None:
+        self.status = "in_progress"
+        self.error: ApiError | None = None
+        self.finish_reason: str | None = None
+        self.usage: ResponseUsage | None = None
+        self.model = ""
+        self.notes: dict[str, None] = {}
+        self.output = Output(context, writer, new_id)
+        self._context = context
+        self._writer = writer
+        self._think = ThinkSplitter()
+        self._compaction: list[str] = []
+        self._new_id = new_id
+        self._base = _response_base(context, new_id("resp"), created_at)
+        writer.write("response.created", response=self.response())
+        writer.write("response.in_progress", response=self.response())
+
+    @property
+    def ended(self) -> bool:
+        return self.status != "in_progress"
+
+    def response(self) -> Json:
+        """The Response object as it stands."""
+        error = {"code": self.error.code, "message": self.error.message} if self.error else None
+        reason = {"reason": "content_filter" if self.finish_reason in FILTERED else "max_output_tokens"}
+        return {
+            **self._base,
+            "status": self.status,
+            "error": error,
+            "incomplete_details": reason if self.status == "incomplete" else None,
+            "output": list(self.output.done),
+            "usage": self.usage,
+        }
+
+    def keep_alive(self) -> None:
+        """A real event: Codex's idle timer does not count comments."""
+        self._writer.write("response.in_progress", response={**self._base, "status": "in_progress", "output": []})
+
+    # -- chunks
+
+    def receive(self, chunk: Json) -> None:
+        """One chunk of the stream, or a whole chat completion."""
+        error = stream_error(chunk, provider=self._context.provider)
+        if error is not None:
+            self.fail(error)
+            return
+        if isinstance(chunk.get("model"), str) and chunk["model"]:
+            self.model = chunk["model"]
+        choice = _first(chunk.get("choices"))
+        self._count(chunk, choice)
+        delta = choice.get("delta") or choice.get("message")
+        if isinstance(delta, dict):
+            self._receive_delta(delta)
+        reason = choice.get("finish_reason")
+        if isinstance(reason, str) and reason:
+            self.finish_reason = reason
+
+    def _count(self, chunk: Json, choice: Json) -> None:
+        """Usage stands in one of several places, sometimes in each chunk; the last one counts."""
+        groq = chunk.get("x_groq")
+        for raw in (groq.get("usage") if isinstance(groq, dict) else None, choice.get("usage"), chunk.get("usage")):
+            self.usage = translate_usage(raw) or self.usage
+
+    def _receive_delta(self, delta: Json) -> None:
+        details = delta.get("reasoning_details")
+        details = details if isinstance(details, list) else []
+        source, thought = _thought(delta)
+        if not thought and details:
+            thought = details_text(details)
+        if thought or details:
+            self._reason(source, thought, details)
+        content = delta.get("content")
+        if content:
+            self._content(content)
+        refusal = delta.get("refusal")
+        if isinstance(refusal, str) and refusal:
+            self._text(refusal)  # Codex drops a message that holds a refusal part
+        calls = delta.get("tool_calls")
+        if isinstance(calls, list):
+            entries = [call for call in calls if isinstance(call, dict)]
+            for position, call in enumerate(entries):
+                self._call(call, position, len(entries) > 1)
+        legacy = delta.get("function_call")
+        if isinstance(legacy, dict):
+            self._call({"function": legacy}, 0, False)
+
+    def _content(self, content: object) -> None:
+        if isinstance(content, str):
+            if self._think.is_text:
+                self._text(content)
+            else:
+                self._thought_or_text(*self._think.receive(content))
+            return
+        for part in content if isinstance(content, list) else []:
+            if isinstance(part, str):
+                self._content(part)
+            elif isinstance(part, dict) and part.get("type") == "thinking":
+                self._reason("reasoning_content", _thinking_text(part), [])
+            elif isinstance(part, dict) and isinstance(part.get("text"), str):
+                self._content(part["text"])
+
+    def _thought_or_text(self, thought: str, text: str) -> None:
+        if thought:
+            self._reason(THINK, thought, [])
+        if text:
+            self._text(text)
+
+    def _text(self, text: str) -> None:
+        if self._context.compaction:
+            self._compaction.append(text)
+        elif text.strip() or self.output.text_length:
+            # White space before the first word (some send "\n\n" before a call) would be an empty message.
+            self.output.text(text)
+
+    def _reason(self, source: str, thought: str, details: list[Any]) -> None:
+        if not self._context.compaction:
+            self.output.reason(source, thought, details)
+
+    def _call(self, raw: Json, position: int, several: bool) -> None:
+        if not self._context.compaction and raw:
+            self._thought_or_text(*self._think.finish())
+            self.output.call(raw, position, several)
+
+    # -- the end
+
+    def finish(self, saw_done: bool) -> None:
+        """The stream is over. `saw_done`: `[DONE]` came, or the answer was a whole body."""
+        if self.ended:
+            return
+        self._thought_or_text(*self._think.finish())
+        reason = self.finish_reason
+        if reason is None and not saw_done:
+            self.fail(upstream_broke(self._say("the stream ended in the middle of the answer")))
+        elif reason in BROKEN:
+            self.fail(upstream_broke(self._say(f"the answer was broken off: {reason}")))
+        elif reason in FILTERED and self._context.codex:
+            self.fail(upstream_refused(self._say("the provider's content filter stopped the answer")))
+        elif reason in CUT:
+            self._finish_cut()
+        elif reason is None and self.output.drop_cut_call():
+            self.fail(upstream_broke(self._say("the stream ended in the middle of a tool call")))
+        else:
+            if reason is not None and reason not in FINISHED | FILTERED:
+                self.notes[f"finish_reason {reason!r} is unknown and was taken as the end"] = None
+            self.complete("incomplete" if reason in FILTERED else "completed")
+
+    def _finish_cut(self) -> None:
+        cut_call = self.output.drop_cut_call()
+        has_answer = self.output.has_answer or bool(self._compaction)
+        if has_answer:
+            if self._context.codex and self.output.text_length and not self.output.calls.calls:
+                self._text(CUT_NOTE)
+            # Codex gives up on an incomplete response; an answer that ends early is still an answer.
+            self.complete("completed" if self._context.codex else "incomplete")
+        elif cut_call:
+            self.fail(upstream_refused(self._say(
+                "the model reached its output limit in the middle of a tool call, which was not run. "
+                "Ask for smaller steps, or raise the output limit")))  # fmt: skip
+        elif self.output.reasoning_length:
+            self.fail(upstream_refused(self._say(
+                "the model used up its output limit on reasoning before it answered. "
+                "Lower the reasoning effort, or raise the output limit")))  # fmt: skip
+        else:
+            message = self._say("no room was left for an answer in the model's context window")
+            self.fail(ApiError(400, CONTEXT, message, "invalid_request_error"))
+
+    def complete(self, status: str) -> None:
+        if self._compaction:
+            self._close_compaction()
+        elif self.output.nameless_call():
+            self.fail(upstream_broke(self._say("a tool call came without a name")))
+            return
+        elif not self.output.has_answer:
+            self.fail(upstream_broke(self._say("the answer was empty")))
+            return
+        self.output.finish()
+        self.status = status
+        self._writer.write("response.completed" if status == "completed" else "response.incomplete", response=self.response())
+
+    def _close_compaction(self) -> None:
+        blob = seal_summary("".join(self._compaction))
+        item = {"id": self._new_id("cmp"), "type": "compaction", "encrypted_content": blob}
+        index = self._writer.next_index()
+        self._writer.write("response.output_item.added", output_index=index, item=item)
+        self._writer.write("response.output_item.done", output_index=index, item=item)
+        self.output.done.append(item)
+
+    def fail(self, error: ApiError) -> None:
+        """End with an error. Items still open are left without `done`: Codex forgets them and asks again."""
+        if not self.ended:
+            self.error, self.status = error, "failed"
+            self._writer.write("response.failed", response=self.response())
+
+    def _say(self, what: str) -> str:
+        return f"{self._context.provider or 'The provider'}: {what}"
+
+
+class StreamTranslator:
+    """Bytes of an upstream body in, bytes of a Responses event stream out, in any slices. Never raises.
+
+    new_id: prefix -> unique id (`resp`, `msg`, `rs`, `fc`, ...). created_at: Unix seconds.
+    on_exception: hears of an unexpected exception, which the client sees as a failure it may retry.
+    """
+
+    def __init__(
+        self,
+        context: TurnContext,
+        *,
+        new_id: NewId,
+        created_at: int,
+        on_exception: Callable[[BaseException], None] | None = None,
+    ) -> None:
+        self._context = context
+        self._writer = EventWriter()
+        self._answer = Answer(context, self._writer, new_id, created_at)
+        self._decoder = EventStreamDecoder()
+        self._body: bytearray | None = None  # a body that is not an event stream
+        self._head = b""
+        self._events = 0
+        self._on_exception = on_exception
+
+    @property
+    def done(self) -> bool:
+        """Whether a terminal event has been written; what comes later is ignored."""
+        return self._answer.ended
+
+    @property
+    def response(self) -> Json:
+        """The Response object as it stands."""
+        return self._answer.response()
+
+    @property
+    def summary(self) -> TurnSummary:
+        answer = self._answer
+        return TurnSummary(
+            status=answer.status,
+            error=answer.error,
+            finish_reason=answer.finish_reason,
+            usage=answer.usage,
+            model=answer.model,
+            text_chars=answer.output.text_length,
+            reasoning_chars=answer.output.reasoning_length,
+            calls=tuple(call.name for call in answer.output.calls.calls),
+            notes=tuple(answer.notes),
+        )
+
+    def receive(self, data: bytes) -> bytes:
+        """The events that a piece of the upstream body makes; b"" when there is nothing to say yet."""
+        return self._guarded(lambda: self._receive(data))
+
+    def finish(self) -> bytes:
+        """The upstream body has ended in the normal way."""
+        return self._guarded(self._finish)
+
+    def fail(self, error: ApiError) -> bytes:
+        """Something around the stream failed."""
+        return self._guarded(lambda: self._answer.fail(error))
+
+    def _guarded(self, step: Callable[[], None]) -> bytes:
+        try:
+            step()
+        except Exception as exception:  # a stream callable that raises leaves the client hanging
+            if self._on_exception is not None:
+                self._on_exception(exception)
+            self._answer.fail(upstream_broke(f"the relay could not translate the answer: {type(exception).__name__}"))
+        return self._writer.take()
+
+    def _receive(self, data: bytes) -> None:
+        if self._answer.ended:
+            return
+        if self._body is None and not self._events and self._is_other_body(data):
+            self._body = bytearray(self._head)
+            return
+        if self._body is not None:
+            self._body += data
+            return
+        comments = self._decoder.comments
+        for event in self._decoder.receive(data):
+            self._event(event)
+        if not self._answer.ended and (self._decoder.comments > comments or self._is_holding()):
+            self._answer.keep_alive()
+
+    def _is_holding(self) -> bool:
+        return self._context.compaction or self._answer.output.is_holding
+
+    def _is_other_body(self, data: bytes) -> bool:
+        """An event stream begins with a field name or a comment, never with JSON or a page."""
+        if len(self._head) < 512:
+            self._head += data
+        return self._head.removeprefix(BOM).lstrip()[:1] in (b"{", b"[", b"<")
+
+    def _event(self, data: bytes) -> None:
+        self._events += 1
+        if self._answer.ended:
+            return
+        if data.strip() == b"[DONE]":
+            self._answer.finish(saw_done=True)
+            return
+        try:
+            chunk = json.loads(data)
+        except (ValueError, RecursionError):
+            self._answer.notes["an event that is not JSON was left out"] = None
+            return
+        if isinstance(chunk, dict):
+            self._answer.receive(chunk)
+
+    def _finish(self) -> None:
+        if self._body is not None:
+            self._finish_body(bytes(self._body))
+            return
+        for event in self._decoder.finish():
+            self._event(event)
+        if not self._events and not self._answer.ended:
+            said = self._head.decode("utf-8", "replace").strip()[:300]
+            words = f"the answer is not an event stream: {said}" if said else "the answer was empty"
+            self._answer.fail(upstream_broke(f"{self._context.provider or 'The provider'}: {words}"))
+        self._answer.finish(saw_done=False)
+
+    def _finish_body(self, body: bytes) -> None:
+        try:
+            value = json.loads(body.removeprefix(BOM))
+        except (ValueError, RecursionError):
+            value = None
+        if isinstance(value, list) and value:
+            value = value[0]
+        if isinstance(value, dict) and (value.get("choices") or stream_error(value) is not None):
+            self._answer.receive(value)
+            self._answer.finish(saw_done=True)
+        else:
+            said = " ".join(body[:300].decode("utf-8", "replace").split())
+            self._answer.fail(upstream_broke(f"{self._context.provider or 'The provider'}: unexpected answer: {said}"))
+
+
+def _response_base(context: TurnContext, response_id: str, created_at: int) -> Json:
+    defaults: Json = {
+        "instructions": None, "metadata": {}, "parallel_tool_calls": True, "temperature": None, "tool_choice": "auto",
+        "tools": [], "top_p": None, "max_output_tokens": None,
+    }  # fmt: skip
+    head = {"id": response_id, "object": "response", "created_at": created_at, "model": context.requested_model}
+    return head | defaults | dict(context.echo)
+
+
+def _first(choices: object) -> Json:
+    if isinstance(choices, list):
+        for choice in choices:
+            if isinstance(choice, dict) and choice.get("index") in (0, None):
+                return choice
+    return {}
+
+
+def _thought(delta: Json) -> tuple[str, str]:
+    """The reasoning text and the field it came in; siblings repeat it and are not read."""
+    for source in ("reasoning_content", "reasoning"):
+        value = delta.get(source)
+        if isinstance(value, str) and value:
+            return source, value
+    return "reasoning_content", ""
+
+
+def _thinking_text(part: Json) -> str:
+    thinking = part.get("thinking")
+    if isinstance(thinking, str):
+        return thinking
+    if isinstance(thinking, list):
+        return "".join(str(piece.get("text", "")) for piece in thinking if isinstance(piece, dict))
+    return json_text(thinking) if thinking else ""

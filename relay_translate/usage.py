@@ -1,0 +1,59 @@
+"""Token counts: every provider's spelling to the one Codex reads."""
+
+from __future__ import annotations
+
+from .responses_api import Json, ResponseUsage
+
+
+def translate_usage(raw: object) -> ResponseUsage | None:
+    """A chat `usage` object as a complete Responses usage, or None.
+
+    A half-filled one would be worse than none: without usage Codex counts by itself, and a float or a missing
+    total makes it throw the finished answer away.
+    """
+    if not isinstance(raw, dict):
+        return None
+    prompt = _count(raw, "prompt_tokens", "input_tokens")
+    completion = _count(raw, "completion_tokens", "output_tokens")
+    if prompt is None and completion is None:
+        return None
+    prompt, completion = prompt or 0, completion or 0
+    if not prompt and not completion:
+        return None
+    reasoning = _reasoning(raw)
+    total = _count(raw, "total_tokens") or 0
+    # Some count reasoning only in the total (xAI, Gemini): what the answer cost is then the difference.
+    if reasoning and prompt + completion + reasoning == total:
+        completion += reasoning
+    return {
+        "input_tokens": prompt,
+        "input_tokens_details": {"cached_tokens": min(_cached(raw), prompt)},
+        "output_tokens": completion,
+        "output_tokens_details": {"reasoning_tokens": reasoning},
+        "total_tokens": max(total, prompt + completion),
+    }
+
+
+def _cached(raw: Json) -> int:
+    """OpenAI's place, then DeepSeek's, Kimi's and Mistral's."""
+    for name in ("prompt_tokens_details", "input_tokens_details", "prompt_token_details"):
+        details = raw.get(name)
+        if isinstance(details, dict) and (found := _count(details, "cached_tokens")) is not None:
+            return found
+    return _count(raw, "prompt_cache_hit_tokens", "cached_tokens", "num_cached_tokens") or 0
+
+
+def _reasoning(raw: Json) -> int:
+    for name in ("completion_tokens_details", "output_tokens_details"):
+        details = raw.get(name)
+        if isinstance(details, dict) and (found := _count(details, "reasoning_tokens")) is not None:
+            return found
+    return _count(raw, "reasoning_tokens") or 0
+
+
+def _count(raw: Json, *names: str) -> int | None:
+    for name in names:
+        value = raw.get(name)
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 1e15:
+            return int(value)
+    return None
