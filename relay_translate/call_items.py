@@ -117,7 +117,9 @@ class _FunctionForm(_Form):
         if text.strip() in ("", NO_ARGUMENTS):
             text = text.strip() or NO_ARGUMENTS
             self.emit(text, writer)
-        writer.write("response.function_call_arguments.done", **self.call.place(), name=self.call.ref.name, arguments=text)
+        writer.write(
+            "response.function_call_arguments.done", **self.call.place(), name=self.call.ref.name, arguments=text
+        )
 
 
 class _CustomForm(_Form):

@@ -17,6 +17,7 @@ class TurnContext:
     provider: a label for people, normally the upstream's host.
     tools: chat name -> how the client knows the tool.
     compaction: the answer must be one compaction item.
+    input_estimate: tokens of the chat request, for a provider that does not count.
     echo: request fields that a Response object repeats.
     """
 
@@ -27,6 +28,6 @@ class TurnContext:
     provider: str = ""
     profile_name: str = "generic"
     tools: Mapping[str, ToolRef] = field(default_factory=lambda: MappingProxyType({}))
-    tools_offered: bool = False
     compaction: bool = False
+    input_estimate: int = 0
     echo: Mapping[str, Json | object] = field(default_factory=lambda: MappingProxyType({}))

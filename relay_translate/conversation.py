@@ -17,12 +17,13 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from .content import join_text, read_parts, text_part
-from .json_text import json_text
+from .json_text import is_complete_object, json_text
 from .reasoning import ReasoningState, unseal, unseal_summary
 from .responses_api import Json
 from .tools import CUSTOM_INPUT, Kind, ToolTable
 
 ABORTED = "aborted"
+BROKEN_ARGUMENTS = "invalid_arguments"
 
 SUMMARY_INTRO = (
     "Earlier parts of this conversation were replaced by a summary to save room. "
@@ -182,17 +183,26 @@ class ItemReader:
         return unique
 
     def _function_call(self, item: Json) -> None:
-        arguments = item.get("arguments")
-        text = arguments if isinstance(arguments, str) else json_text(arguments) if arguments is not None else ""
-        self._call(item, "function", str(item.get("name") or "unnamed"), text.strip() or "{}")
+        self._call(item, "function", str(item.get("name") or "unnamed"), self._arguments(item))
 
-    def _custom_call(self, item: Json) -> None:
-        self._call(item, "custom", str(item.get("name") or "unnamed"), json_text({CUSTOM_INPUT: str(item.get("input") or "")}))
-
-    def _tool_search_call(self, item: Json) -> None:
+    def _arguments(self, item: Json) -> str:
+        """Arguments as the JSON object that strict servers insist on; the model still sees what it wrote wrongly."""
         arguments = item.get("arguments")
         text = arguments if isinstance(arguments, str) else json_text(arguments or {})
-        self._call(item, "tool_search", "tool_search", text.strip() or "{}")
+        if not text.strip():
+            return "{}"
+        if is_complete_object(text):
+            return text
+        self._note("input: a call's arguments are not a JSON object and were wrapped in one")
+        return json_text({BROKEN_ARGUMENTS: text})
+
+    def _custom_call(self, item: Json) -> None:
+        self._call(
+            item, "custom", str(item.get("name") or "unnamed"), json_text({CUSTOM_INPUT: str(item.get("input") or "")})
+        )
+
+    def _tool_search_call(self, item: Json) -> None:
+        self._call(item, "tool_search", "tool_search", self._arguments(item))
 
     def _local_shell_call(self, item: Json) -> None:
         action = item.get("action")
@@ -214,18 +224,21 @@ class ItemReader:
     def _found_tools(self, tool: Json) -> list[str]:
         namespace = str(tool.get("name")) if tool.get("type") == "namespace" else None
         members = tool.get("tools") if namespace is not None else [tool]
-        return [
-            f"- {self._tools.chat_name('custom' if member.get('type') == 'custom' else 'function', member['name'], namespace)}"
-            for member in (members if isinstance(members, list) else [])
-            if isinstance(member, dict) and isinstance(member.get("name"), str)
-        ]
+        found = []
+        for member in members if isinstance(members, list) else []:
+            if isinstance(member, dict) and isinstance(member.get("name"), str):
+                kind: Kind = "custom" if member.get("type") == "custom" else "function"
+                found.append(f"- {self._tools.chat_name(kind, member['name'], namespace)}")
+        return found
 
     def _answer(self, item: Json, parts: list[Json]) -> None:
         client_id = str(item.get("call_id") or "")
         call = self._answered_by(client_id)
         if call is None:
             self._note("input: a tool output without its call became text")
-            intro = text_part(f"[output of a tool call that is no longer in the history{f', {client_id}' if client_id else ''}]")
+            intro = text_part(
+                f"[output of a tool call that is no longer in the history{f', {client_id}' if client_id else ''}]"
+            )
             self._say("user", [intro, *parts])
             return
         call.output = (call.output or []) + parts

@@ -70,7 +70,8 @@ _RATE = re.compile(r"rate.?limit|too many requests|tokens per (minute|day|hour)|
 _OVERFLOW = re.compile(
     r"context[_ ]length[_ ]exceeded|context_window_exceeded|request_too_large|exceed_context_size|prompt (is )?too long"
     r"|prompt tokens too long|prompt exceeds max length|maximum context length|context length is only"
-    r"|longer than the (model'?s context|maximum model|context length)|exceeds?\b.{0,40}context.?(window|size|length|limit)"
+    r"|longer than the (model'?s context|maximum model|context length)"
+    r"|exceeds?\b.{0,40}context.?(window|size|length|limit)"
     r"|context window.{0,5}exceed|exceed(ed|s)? (the )?(model )?(max(imum)? )?(context|token) (length|limit)"
     r"|exceeded model token limit|maximum prompt length is \d+|too large for model with \d+"
     r"|reduce the length of the (messages|input|prompt)|input token count.*exceeds|input tokens exceed"
@@ -81,13 +82,15 @@ _OVERFLOW = re.compile(
     re.I,
 )
 _QUOTA = re.compile(
-    r"insufficient_quota|insufficient.?balance|insufficient_user_quota|exceeded_current_quota|exceeded your current quota"
-    r"|arrearage|out of credits?|insufficient credits?|billing_hard_limit|credit balance is too low|余额不足",
+    r"insufficient_quota|insufficient.?balance|insufficient_user_quota|exceeded_current_quota"
+    r"|exceeded your current quota|arrearage|out of credits?|insufficient credits?|billing_hard_limit|credit balance is too low|余额不足",
     re.I,
 )
 _FILTER = re.compile(r"content_filter|content_policy|data_inspection_failed|responsibleaipolicy|moderation", re.I)
 _REFUSED = re.compile(r"invalid_request|unsupported|invalid_argument|authentication|permission|not_found", re.I)
-_WAIT = re.compile(r"(?:try again|retry|retrydelay\W*)\s*(?:in|after)?\s*:?\s*\"?([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m)?", re.I)
+_WAIT = re.compile(
+    r"(?:try again|retry|retrydelay\W*)\s*(?:in|after)?\s*:?\s*\"?([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m)?", re.I
+)
 _TRY_AGAIN = re.compile(r"try again in \d", re.I)
 
 
@@ -205,7 +208,9 @@ def _limited(status: int, sentence: str, wait: float) -> ApiError:
 
 
 def _blame(status: int) -> str:
-    return {401: "authentication_error", 403: "permission_error", 404: "not_found_error"}.get(status, "invalid_request_error")
+    return {401: "authentication_error", 403: "permission_error", 404: "not_found_error"}.get(
+        status, "invalid_request_error"
+    )
 
 
 def _sentence(message: str, status: int, provider: str) -> str:

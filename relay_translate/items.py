@@ -7,6 +7,7 @@ live at a time: Codex appends a delta to whatever item is open, whatever the eve
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from json.encoder import encode_basestring
 from typing import Any
 
@@ -27,12 +28,16 @@ class EventWriter:
         self._encoded: list[bytes] = []
 
     def write(self, kind: str, **fields: Any) -> None:
-        self._encoded.append(encode_event(kind, json_bytes({"type": kind, "sequence_number": self._sequence, **fields})))
+        self._encoded.append(
+            encode_event(kind, json_bytes({"type": kind, "sequence_number": self._sequence, **fields}))
+        )
         self._sequence += 1
 
     def write_delta(self, kind: str, place: str, delta: str, tail: str = "") -> None:
         """The hot path: `place` and `tail` are JSON members prepared once an item."""
-        data = f'{{"type":"{kind}","sequence_number":{self._sequence},{place},"delta":{encode_basestring(delta)}{tail}}}'
+        data = (
+            f'{{"type":"{kind}","sequence_number":{self._sequence},{place},"delta":{encode_basestring(delta)}{tail}}}'
+        )
         self._encoded.append(encode_event(kind, data.encode()))
         self._sequence += 1
 
@@ -157,6 +162,15 @@ class MessageItem(OpenItem):
         return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
 
 
+@dataclass(frozen=True)
+class Origin:
+    """Whose reasoning it is: the provider's profile and model, and a word for the one answer."""
+
+    profile: str
+    model: str
+    answer: str
+
+
 class ReasoningItem(OpenItem):
     """Readable reasoning as a summary, which Codex shows; the provider's own form in `encrypted_content`."""
 
@@ -164,19 +178,25 @@ class ReasoningItem(OpenItem):
     delta_kind = "response.reasoning_summary_text.delta"
     delta_place = ',"summary_index":0'
 
-    def __init__(self, source: str, profile: str, model: str) -> None:
+    def __init__(self, source: str, origin: Origin) -> None:
         super().__init__()
         self.source = source
         self.details: list[Json] = []
         self.calls: dict[int, Json] = {}
-        self._sealed_for = (profile, model)
+        self._origin = origin
         self._announced = False
 
     def add_details(self, pieces: list[Any]) -> None:
         self.details = fold_details(self.details, pieces)
 
     def opening(self) -> Json:
-        return {"id": self.item_id, "type": "reasoning", "status": "in_progress", "summary": [], "encrypted_content": None}
+        return {
+            "id": self.item_id,
+            "type": "reasoning",
+            "status": "in_progress",
+            "summary": [],
+            "encrypted_content": None,
+        }
 
     def emit(self, piece: str, writer: EventWriter) -> None:
         if not self._announced:
@@ -194,13 +214,14 @@ class ReasoningItem(OpenItem):
         text = self.text
         # Details that hold the text make a second copy of it superfluous.
         kept = "" if details_text(self.details) else text
-        state = ReasoningState(self.source, kept, tuple(self.details), self.calls)
+        origin = self._origin
+        state = ReasoningState(origin.answer, self.source, kept, tuple(self.details), self.calls)
         return {
             "id": self.item_id,
             "type": "reasoning",
             "status": "completed",
             "summary": [_summary(text)] if text else [],
-            "encrypted_content": seal(state, *self._sealed_for) if state else None,
+            "encrypted_content": seal(state, origin.profile, origin.model) if state else None,
         }
 
 

@@ -86,4 +86,6 @@ def _unescape(escaped: str) -> str:
 
 
 def _mended(escaped: str) -> str:
-    return re.sub(r"\\(u[0-9a-fA-F]{4}|[\"\\/bfnrt])|\\(.)", lambda m: m[0] if m[1] else rf"\\{m[2]}", escaped, flags=re.S)
+    return re.sub(
+        r"\\(u[0-9a-fA-F]{4}|[\"\\/bfnrt])|\\(.)", lambda m: m[0] if m[1] else rf"\\{m[2]}", escaped, flags=re.S
+    )

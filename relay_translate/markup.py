@@ -14,7 +14,7 @@ class ThinkSplitter:
     """
 
     def __init__(self) -> None:
-        self._state = "start"  # start -> thinking -> after -> text, or start -> text
+        self._state = "start"  # start -> opened -> thinking -> after -> text, or start -> text
         self._held = ""
 
     @property
@@ -24,22 +24,24 @@ class ThinkSplitter:
 
     def receive(self, piece: str) -> tuple[str, str]:
         """(reasoning, text) that `piece` makes certain."""
+        if self._state == "text":
+            return "", piece
         self._held += piece
         if self._state == "start":
             return self._begin()
-        if self._state == "thinking":
-            return self._think()
-        return "", self._after()
+        if self._state == "after":
+            return "", self._after()
+        return self._think()
 
     def finish(self) -> tuple[str, str]:
         """What was held when the answer ended."""
         held, self._held = self._held, ""
-        return (held.rstrip(), "") if self._state == "thinking" else ("", held)
+        return (held.rstrip(), "") if self._state in ("opened", "thinking") else ("", held)
 
     def _begin(self) -> tuple[str, str]:
         start = self._held.lstrip()
         if start.startswith(OPENING):
-            self._state, self._held = "thinking", start[len(OPENING) :].lstrip("\n")
+            self._state, self._held = "opened", start[len(OPENING) :]
             return self._think()
         if OPENING.startswith(start):
             return "", ""
@@ -48,6 +50,9 @@ class ThinkSplitter:
         return "", held
 
     def _think(self) -> tuple[str, str]:
+        if self._state == "opened":
+            self._held = self._held.lstrip("\n")  # the rest of the tag's line, which may come in a piece of its own
+            self._state = "thinking" if self._held else "opened"
         reasoning, tag, rest = self._held.partition(CLOSING)
         if tag:
             self._state, self._held = "after", rest

@@ -105,7 +105,11 @@ def _output_text(call: Call) -> str:
     text = join_text(call.output, "\n")
     if not pictures:
         return text
-    note = "[the image is in the next user message]" if pictures == 1 else f"[{pictures} images are in the next user message]"
+    note = (
+        "[the image is in the next user message]"
+        if pictures == 1
+        else f"[{pictures} images are in the next user message]"
+    )
     return f"{text}\n{note}" if text else note
 
 

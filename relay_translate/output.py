@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from .call_items import CallItem
 from .calls import CallTracker
-from .context import TurnContext
-from .items import EventWriter, MessageItem, NewId, OpenItem, ReasoningItem
+from .items import EventWriter, MessageItem, NewId, OpenItem, Origin, ReasoningItem
 from .responses_api import Json
+from .tools import ToolRef
 
 
 class Output:
@@ -19,12 +20,12 @@ class Output:
     which is what nearly all providers send, stream as they arrive.
     """
 
-    def __init__(self, context: TurnContext, writer: EventWriter, new_id: NewId) -> None:
+    def __init__(self, tools: Mapping[str, ToolRef], origin: Origin, writer: EventWriter, new_id: NewId) -> None:
         self.done: list[Json] = []  # finished items
-        self.calls = CallTracker(context.tools)
+        self.calls = CallTracker(tools)
         self.text_length = 0
         self.reasoning_length = 0
-        self._context = context
+        self._origin = origin
         self._writer = writer
         self._new_id = new_id
         self._waiting: list[OpenItem] = []  # the first one is live, if it could go live
@@ -50,7 +51,7 @@ class Output:
             self._late_details += details  # a signature after the fact needs no item on the screen
             return
         if not isinstance(last, ReasoningItem) or (piece and last.source and last.source != source):
-            last = self._add(ReasoningItem(source, self._context.profile_name, self._context.model))
+            last = self._add(ReasoningItem(source, self._origin))
         assert isinstance(last, ReasoningItem)
         self.reasoning_length += len(piece)
         last.add_details(details)
@@ -129,7 +130,7 @@ class Output:
         """What a provider wants back and nobody reads: a reasoning item without a summary, before the call."""
         if not calls and not self._late_details:
             return
-        item = ReasoningItem("", self._context.profile_name, self._context.model)
+        item = ReasoningItem("", self._origin)
         item.add_details(self._late_details)
         item.calls = calls
         self._states_sent |= set(calls)

@@ -32,9 +32,11 @@ class ReasoningState:
 
     `text` came in the message field `source` (`reasoning_content`, `reasoning` or THINK); `details` are opaque
     `reasoning_details`, in order; `calls` holds what a provider hung on a tool call (a signature), by the call's
-    position among the calls of its assistant message.
+    position among the calls of its assistant message.  `answer` tells the provider's answers apart: when one was
+    cut and asked for again, Codex keeps what both had finished.
     """
 
+    answer: str = ""
     source: str = ""
     text: str = ""
     details: tuple[Json, ...] = ()
@@ -46,7 +48,7 @@ class ReasoningState:
 
 def seal(state: ReasoningState, profile: str, model: str) -> str:
     """The `encrypted_content` that `unseal` reads back."""
-    content: Json = {"profile": profile, "model": model}
+    content: Json = {"profile": profile, "model": model, "answer": state.answer}
     if state.text:
         content |= {"source": state.source, "text": state.text}
     if state.details:
@@ -67,6 +69,7 @@ def unseal(blob: object, profile: str, model: str) -> ReasoningState | None:
     text, details, calls = content.get("text"), content.get("details"), content.get("calls")
     same_model = content.get("model") == model
     return ReasoningState(
+        answer=str(content.get("answer", "")),
         source=str(content.get("source", "")),
         text=text if isinstance(text, str) else "",
         details=tuple(d for d in details if isinstance(d, dict)) if same_model and isinstance(details, list) else (),
@@ -88,7 +91,11 @@ def unseal_summary(blob: object) -> str | None:
 
 
 def join_states(states: Iterable[ReasoningState]) -> ReasoningState:
-    """The states of one assistant message, in order, as the provider streamed them."""
+    """The states of one assistant message, in order, as the provider streamed them: those of the last answer,
+    for an earlier one was cut and the message is not its."""
+    states = list(states)
+    last = states[-1].answer if states else ""
+    states = [state for state in states if state.answer == last]
     source = ""
     text: list[str] = []
     calls: dict[int, Json] = {}
@@ -98,7 +105,7 @@ def join_states(states: Iterable[ReasoningState]) -> ReasoningState:
         text.append(state.text)
         details = fold_details(details, state.details)
         calls.update(state.calls)
-    return ReasoningState(source, "".join(text), tuple(details), calls)
+    return ReasoningState(last, source, "".join(text), tuple(details), calls)
 
 
 def fold_details(so_far: list[Json], pieces: Iterable[Any]) -> list[Json]:

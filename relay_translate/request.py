@@ -16,6 +16,7 @@ from .messages import chat_messages
 from .profiles import GENERIC, Profile
 from .responses_api import Json
 from .tools import ToolTable
+from .usage import estimate_tokens
 
 # Fields that need a memory of earlier turns, which a stateless relay does not have.
 _STATEFUL = {
@@ -29,8 +30,8 @@ _STATEFUL = {
 _SAME = ("temperature", "top_p", "presence_penalty", "frequency_penalty", "stop", "seed", "top_logprobs",
          "prompt_cache_key", "service_tier")  # fmt: skip
 
-_ECHOED = ("instructions", "max_output_tokens", "parallel_tool_calls", "reasoning", "temperature", "text", "tool_choice",
-           "tools", "top_p", "truncation", "metadata", "store")  # fmt: skip
+_ECHOED = ("instructions", "max_output_tokens", "parallel_tool_calls", "reasoning", "temperature", "text",
+           "tool_choice", "tools", "top_p", "truncation", "metadata", "store")  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +96,7 @@ class _Translation:
         chat |= self.options.extra_params
         for name in self.options.drop_params:
             chat.pop(name, None)
-        context = self._context(requested, str(chat.get("model", model)), streaming, reader.compaction, "tools" in chat)
+        context = self._context(requested, chat, compaction=reader.compaction)
         return TranslatedRequest(cast(ChatRequest, chat), context, tuple(dict.fromkeys(self.notes)))
 
     def _note(self, note: str) -> None:
@@ -144,19 +145,19 @@ class _Translation:
         else:
             self._note(f"{name}: left out, the profile {self.profile.name} does not take it")
 
-    def _context(self, requested: str, model: str, streaming: bool, compaction: bool, tools_offered: bool) -> TurnContext:
+    def _context(self, requested: str, chat: Json, *, compaction: bool) -> TurnContext:
         # Codex reads none of the echoed fields; repeating its 40 kB of tools three times a turn would only cost.
         names = () if self.options.codex else _ECHOED
         return TurnContext(
-            model=model,
+            model=str(chat.get("model", requested)),
             requested_model=requested,
-            stream=streaming,
+            stream=chat.get("stream") is True,
             codex=self.options.codex,
             provider=self.options.provider,
             profile_name=self.profile.name,
             tools=self.tools.refs(),
-            tools_offered=tools_offered,
             compaction=compaction,
+            input_estimate=estimate_tokens([chat.get("messages"), chat.get("tools")]),
             echo=MappingProxyType({name: self.body[name] for name in names if name in self.body}),
         )
 

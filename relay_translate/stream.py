@@ -10,13 +10,13 @@ from typing import Any
 from .context import TurnContext
 from .errors import CONTEXT, ApiError, stream_error, upstream_broke, upstream_refused
 from .event_stream import BOM, EventStreamDecoder
-from .items import EventWriter, NewId
+from .items import EventWriter, NewId, Origin
 from .json_text import json_text
 from .markup import ThinkSplitter
 from .output import Output
 from .reasoning import THINK, details_text, seal_summary
 from .responses_api import Json, ResponseUsage
-from .usage import translate_usage
+from .usage import estimate_usage, translate_usage
 
 # finish_reason, by what it means; anything else is taken as an end with a note.
 FINISHED = {"stop", "tool_calls", "function_call", "tool_use", "eos", "end_turn", "stop_sequence"}
@@ -53,13 +53,16 @@ class Answer:
         self.usage: ResponseUsage | None = None
         self.model = ""
         self.notes: dict[str, None] = {}
-        self.output = Output(context, writer, new_id)
         self._context = context
         self._writer = writer
         self._think = ThinkSplitter()
         self._compaction: list[str] = []
         self._new_id = new_id
-        self._base = _response_base(context, new_id("resp"), created_at)
+        response_id = new_id("resp")
+        # The id's end tells answers apart well enough, and is all of it that goes into the conversation.
+        origin = Origin(context.profile_name, context.model, response_id[-8:])
+        self.output = Output(context.tools, origin, writer, new_id)
+        self._base = _response_base(context, response_id, created_at)
         writer.write("response.created", response=self.response())
         writer.write("response.in_progress", response=self.response())
 
@@ -223,7 +226,12 @@ class Answer:
             return
         self.output.finish()
         self.status = status
-        self._writer.write("response.completed" if status == "completed" else "response.incomplete", response=self.response())
+        if self.usage is None:
+            self.usage = estimate_usage(self._context.input_estimate, self.output.done)
+            self.notes["usage: estimated, the provider sent none"] = None
+        self._writer.write(
+            "response.completed" if status == "completed" else "response.incomplete", response=self.response()
+        )
 
     def _close_compaction(self) -> None:
         blob = seal_summary("".join(self._compaction))
@@ -299,6 +307,10 @@ class StreamTranslator:
     def finish(self) -> bytes:
         """The upstream body has ended in the normal way."""
         return self._guarded(self._finish)
+
+    def keep_alive(self) -> bytes:
+        """A real event for a silent stretch: Codex's idle timer counts nothing less. b"" after the end."""
+        return b"" if self.done else self._guarded(self._answer.keep_alive)
 
     def fail(self, error: ApiError) -> bytes:
         """Something around the stream failed."""

@@ -113,7 +113,9 @@ class ToolTable:
 
     def _allow_only(self, choice: Json) -> str | None:
         listed = choice.get("tools")
-        allowed = {self._chosen(tool) for tool in listed if isinstance(tool, dict)} if isinstance(listed, list) else set()
+        allowed = (
+            {self._chosen(tool) for tool in listed if isinstance(tool, dict)} if isinstance(listed, list) else set()
+        )
         self.definitions = {name: tool for name, tool in self.definitions.items() if name in allowed}
         return "required" if choice.get("mode") == "required" and self.definitions else None
 
@@ -127,7 +129,9 @@ class ToolTable:
     def _offer_one(self, tool: Json, namespace: str | None, group: str = "") -> None:
         kind, name = tool.get("type"), _string(tool.get("name"))
         if kind == "function" and name:
-            self._define(ToolRef("function", name, namespace), _description(tool, group), _parameters(tool.get("parameters")))
+            self._define(
+                ToolRef("function", name, namespace), _description(tool, group), _parameters(tool.get("parameters"))
+            )
         elif kind == "custom" and name:
             self._define(ToolRef("custom", name, namespace), _custom_description(tool, group), _custom_parameters())
         elif kind == "tool_search":
