@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from .items import EventWriter, NewId, OpenItem
+from .ids import AnswerIds
+from .items import EventWriter, OpenItem
 from .json_field import StringField
-from .json_text import is_complete_object
+from .json_text import ObjectScanner
 from .responses_api import Json
 from .tools import CUSTOM_INPUT, ToolRef
 
@@ -25,6 +26,9 @@ class CallItem(OpenItem):
         self.extra: Json = {}  # a provider's own siblings of the call (signatures)
         self.form: _Form = _FunctionForm(self)
         self._tools = tools
+        self._held = ""  # an empty object, which may still be replaced
+        self._scanner = ObjectScanner()
+        self._scanned = 0  # pieces the scanner has seen
 
     @property
     def ref(self) -> ToolRef:
@@ -35,7 +39,14 @@ class CallItem(OpenItem):
         return bool(self.name) and (self.name in self._tools or bool(self.pieces))
 
     def is_settled(self) -> bool:
-        return is_complete_object(self.text)
+        for piece in self.pieces[self._scanned :]:
+            self._scanner.receive(piece)
+        self._scanned = len(self.pieces)
+        return self._scanner.is_whole
+
+    def has_arguments(self) -> bool:
+        """Whether the arguments are whole and say something."""
+        return self.is_settled() and self.pieces != [NO_ARGUMENTS]
 
     def add_name(self, name: str) -> None:
         """Names come whole, repeated in every delta, or in pieces."""
@@ -51,17 +62,22 @@ class CallItem(OpenItem):
 
     def push(self, piece: str, writer: EventWriter) -> None:
         if self.pieces == [NO_ARGUMENTS] and piece.lstrip().startswith("{"):
-            self.pieces.clear()  # some send an empty object first, then the real one
+            # Some send an empty object first, then the real one.
+            self.pieces.clear()
+            self._held, self._scanner, self._scanned = "", ObjectScanner(), 0
         super().push(piece, writer)
 
-    def go_live(self, writer: EventWriter, new_id: NewId) -> None:
+    def go_live(self, writer: EventWriter, ids: AnswerIds) -> None:
         self.form = _FORMS[self.ref.kind](self)
         self.prefix = self.form.prefix
-        super().go_live(writer, new_id)
+        super().go_live(writer, ids)
 
     def emit(self, piece: str, writer: EventWriter) -> None:
-        if self.text != NO_ARGUMENTS:  # which may still be replaced
-            self.form.emit(piece, writer)
+        if self.pieces == [NO_ARGUMENTS]:
+            self._held = NO_ARGUMENTS
+            return
+        self.form.emit(self._held + piece, writer)
+        self._held = ""
 
     def write_piece(self, kind: str, piece: str, writer: EventWriter) -> None:
         if piece:
@@ -71,6 +87,10 @@ class CallItem(OpenItem):
         return self.form.item("in_progress", "")
 
     def closing(self, writer: EventWriter) -> None:
+        if not self.text.strip():
+            self.push(NO_ARGUMENTS, writer)
+        if self._held:
+            self.form.emit(self._held, writer)
         self.form.closing(writer)
 
     def finished(self) -> Json:
@@ -105,21 +125,14 @@ class _Form:
 
 class _FunctionForm(_Form):
     def item(self, status: str, arguments: str) -> Json:
-        if status == "completed" and not arguments.strip():
-            arguments = NO_ARGUMENTS
         return {**self._base(status, "function_call"), **self.call.named(), "arguments": arguments}
 
     def emit(self, piece: str, writer: EventWriter) -> None:
         self.call.write_piece("response.function_call_arguments.delta", piece, writer)
 
     def closing(self, writer: EventWriter) -> None:
-        text = self.call.text
-        if text.strip() in ("", NO_ARGUMENTS):
-            text = text.strip() or NO_ARGUMENTS
-            self.emit(text, writer)
-        writer.write(
-            "response.function_call_arguments.done", **self.call.place(), name=self.call.ref.name, arguments=text
-        )
+        fields = self.call.place(name=self.call.ref.name, arguments=self.call.text)
+        writer.write("response.function_call_arguments.done", **fields)
 
 
 class _CustomForm(_Form):
@@ -130,7 +143,7 @@ class _CustomForm(_Form):
     def __init__(self, call: CallItem) -> None:
         super().__init__(call)
         self._field = StringField(CUSTOM_INPUT)
-        self._sent = ""
+        self._has_sent = False
 
     def item(self, status: str, arguments: str) -> Json:
         text = self._field.finish(arguments) if arguments else ""
@@ -138,12 +151,12 @@ class _CustomForm(_Form):
 
     def emit(self, piece: str, writer: EventWriter) -> None:
         text = self._field.receive(piece)
-        self._sent += text
+        self._has_sent = self._has_sent or bool(text)
         self.call.write_piece("response.custom_tool_call_input.delta", text, writer)
 
     def closing(self, writer: EventWriter) -> None:
         text = self._field.finish(self.call.text)
-        if not self._sent:
+        if not self._has_sent:
             self.call.write_piece("response.custom_tool_call_input.delta", text, writer)
         writer.write("response.custom_tool_call_input.done", **self.call.place(), input=text)
 
@@ -183,7 +196,7 @@ def _object(text: str, only_field: str) -> Json:
     if not text.strip():
         return {}
     try:
-        value = json.loads(text, strict=False)
+        value = json.loads(text, strict=False, parse_constant=lambda word: None)  # NaN is not JSON
     except (ValueError, RecursionError):
         value = text
     return value if isinstance(value, dict) else {only_field: value}

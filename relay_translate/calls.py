@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .call_items import NO_ARGUMENTS, CallItem
+from .call_items import CallItem
 from .items import EventWriter
 from .json_text import json_text
 from .responses_api import Json
@@ -33,8 +33,9 @@ class CallTracker:
         has_index = isinstance(index, int) and not isinstance(index, bool)
         slot: object = index if has_index else (f"at {position}" if several else None)
         current = self._by_slot.get(slot) if slot is not None else (self.calls[-1] if self.calls else None)
-        if raw_id and not has_index and raw_id in self._by_id:
-            current = self._by_id[raw_id]
+        known = self._by_id.get(raw_id) if raw_id else None
+        if known is not None and (not has_index or (current is not None and current.raw_id != raw_id)):
+            current = known  # an index that is missing, or the same for all
         if current is not None and not self._begins_another(current, raw, raw_id, has_index or several):
             if raw_id and not current.raw_id:
                 self._know_id(current, raw_id)
@@ -57,8 +58,10 @@ class CallTracker:
         if raw_id and current.raw_id and raw_id != current.raw_id:
             # A new id at the same place is a new call, unless it has no name: some make up an id per delta.
             return bool(name) or not has_place
-        complete = current.is_settled() and current.text.strip() != NO_ARGUMENTS
-        return bool(name) and bool(arguments) and complete
+        if raw_id and raw_id == current.raw_id:
+            return False
+        # Neither says so, but a whole object after a whole object is another call.
+        return bool(name) and arguments.lstrip().startswith("{") and current.has_arguments()
 
     def feed(self, call: CallItem, raw: Json, writer: EventWriter) -> None:
         name, arguments = _function(raw)

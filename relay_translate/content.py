@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from .json_text import json_text
 from .responses_api import Json
 
-TEXT_TYPES = {"input_text", "output_text", "text", "summary_text", "reasoning_text"}
+# Tuples, because a client's "type" may be anything, such as a list, which no set can be asked for.
+TEXT_TYPES = ("input_text", "output_text", "text", "summary_text", "reasoning_text")
 
 # The wire's own word for how closely to look; chat knows fewer.
 _DETAILS = {"low": "low", "high": "high", "original": "high", "auto": "auto"}
@@ -52,6 +54,8 @@ def _read_part(part: Any, note: Callable[[str], None]) -> Json | None:
         return text_part(str(part.get("refusal") or "")) if part.get("refusal") else None
     if kind in ("input_image", "image_url"):
         return _image(part)
+    if kind is None:
+        return text_part(json_text(part))
     note(f"content: {kind} became a note in its place")
     return text_part(f"[{_left_out(part)}]")
 

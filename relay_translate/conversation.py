@@ -12,11 +12,12 @@ text and calls vanishes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from .content import join_text, read_parts, text_part
+from .ids import UniqueIds, answer_of
 from .json_text import is_complete_object, json_text
 from .reasoning import ReasoningState, unseal, unseal_summary
 from .responses_api import Json
@@ -50,8 +51,10 @@ class Call:
 
 @dataclass
 class AssistantTurn:
-    """One assistant message in the making; open until something else is said or a call is answered."""
+    """One assistant message in the making; open until something else is said or a call is answered.
+    `answer` is the mark of the provider's answer in its items' ids, "" for a client that sends none."""
 
+    answer: str = ""
     texts: list[str] = field(default_factory=list)
     states: list[ReasoningState] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
@@ -81,9 +84,11 @@ class ItemReader:
         self._model = model
         self._note = note
         self._calls: dict[str, list[Call]] = {}  # by the id the client knows
-        self._ids: set[str] = set()  # as sent upstream
+        self._unique = UniqueIds()  # as sent upstream
+        self._alternates = False
 
-    def read(self, items: Iterable[Any]) -> list[Turn]:
+    def read(self, items: Sequence[Any]) -> list[Turn]:
+        self._alternates = _is_old_wire(items)
         for item in items:
             if isinstance(item, dict):
                 self._read_item(item)
@@ -147,6 +152,17 @@ class ItemReader:
         self.turns.append(turn)
         return turn
 
+    def _calling(self, answer: str) -> AssistantTurn:
+        """The turn a call belongs to. Calls of one answer may come each with its output behind it."""
+        last = self.turns[-1] if self.turns else None
+        if isinstance(last, AssistantTurn) and (
+            answer == last.answer if answer else self._alternates and last.states and not last.is_open
+        ):
+            return last
+        turn = self._assistant()
+        turn.answer = answer or turn.answer
+        return turn
+
     def _close(self) -> None:
         if self.turns and isinstance(self.turns[-1], AssistantTurn):
             self.turns[-1].is_open = False
@@ -167,19 +183,15 @@ class ItemReader:
         namespace = item.get("namespace")
         chat_name = self._tools.chat_name(kind, name, namespace if isinstance(namespace, str) else None)
         client_id = str(item.get("call_id") or item.get("id") or "")
-        turn = self._assistant()
-        call = Call(turn, self._unique(client_id or "call"), chat_name, arguments)
+        turn = self._calling(answer_of(item.get("id")))
+        call = Call(turn, self._sent_id(client_id or "call"), chat_name, arguments)
         turn.calls.append(call)
         self._calls.setdefault(client_id, []).append(call)
 
-    def _unique(self, call_id: str) -> str:
-        unique, count = call_id, 1
-        while unique in self._ids:
-            count += 1
-            unique = f"{call_id}_{count}"
+    def _sent_id(self, call_id: str) -> str:
+        unique = self._unique(call_id)
         if unique != call_id:
             self._note(f"input: the call id {call_id} is used twice, the later call is sent as {unique}")
-        self._ids.add(unique)
         return unique
 
     def _function_call(self, item: Json) -> None:
@@ -248,6 +260,8 @@ class ItemReader:
         """The call an output belongs to. Ids may repeat, so it is the latest turn's that waits for one; when none
         waits, a call of the last turn takes a further output (code mode sends several for one call)."""
         calls = self._calls.get(client_id, [])
+        # Those answered before the last one can't be meant any more.
+        calls[:] = [call for call in calls if call.output is None or call is calls[-1]]
         waiting = [call for call in calls if call.output is None]
         if waiting:
             return next(call for call in waiting if call.turn is waiting[-1].turn)
@@ -281,6 +295,13 @@ class ItemReader:
             self._say("user", [text_part(f"[{kind}]"), *parts])
         else:
             self._note(f"input: an item of the unknown type {kind or 'none'} was left out")
+
+
+def _is_old_wire(items: Sequence[Any]) -> bool:
+    """Codex up to 0.80 knows neither item ids nor developer messages, and answers each call before the next one."""
+    return not any(
+        isinstance(item, dict) and (item.get("id") or item.get("role") in ("developer", "system")) for item in items
+    )
 
 
 _READERS: dict[str, Callable[[ItemReader, Json], None]] = {

@@ -68,11 +68,12 @@ def upstream_refused(message: str, status: int = 400) -> ApiError:
 _RATE = re.compile(r"rate.?limit|too many requests|tokens per (minute|day|hour)|\bTPM\b|\bRPM\b|throttl", re.I)
 # Wordings of "the conversation is too long", collected over providers and servers.
 _OVERFLOW = re.compile(
-    r"context[_ ]length[_ ]exceeded|context_window_exceeded|request_too_large|exceed_context_size|prompt (is )?too long"
+    r"context[_ ]length[_ ]exceeded|context_window_exceeded|exceed_context_size|prompt (is )?too long"
+    r"|request_too_large|request entity too large|request payload size exceeds"
     r"|prompt tokens too long|prompt exceeds max length|maximum context length|context length is only"
     r"|longer than the (model'?s context|maximum model|context length)"
     r"|exceeds?\b.{0,40}context.?(window|size|length|limit)"
-    r"|context window.{0,5}exceed|exceed(ed|s)? (the )?(model )?(max(imum)? )?(context|token) (length|limit)"
+    r"|context.?window.{0,5}exceed|exceed(ed|s)? (the )?(model )?(max(imum)? )?(context|token) (length|limit)"
     r"|exceeded model token limit|maximum prompt length is \d+|too large for model with \d+"
     r"|reduce the length of the (messages|input|prompt)|input token count.*exceeds|input tokens exceed"
     r"|range of input length should be|tokens to keep from the initial prompt|keep the first \d+ tokens"
@@ -83,15 +84,21 @@ _OVERFLOW = re.compile(
 )
 _QUOTA = re.compile(
     r"insufficient_quota|insufficient.?balance|insufficient_user_quota|exceeded_current_quota"
-    r"|exceeded your current quota|arrearage|out of credits?|insufficient credits?|billing_hard_limit|credit balance is too low|余额不足",
+    r"|exceeded your current quota|arrearage"
+    r"|out of credits?|insufficient credits?|billing_hard_limit|credit balance is too low|余额不足",
     re.I,
 )
 _FILTER = re.compile(r"content_filter|content_policy|data_inspection_failed|responsibleaipolicy|moderation", re.I)
 _REFUSED = re.compile(r"invalid_request|unsupported|invalid_argument|authentication|permission|not_found", re.I)
+# The model's own slip, found by a server that checks calls: the next attempt usually succeeds.
+_SLIP = re.compile(r"tool_use_failed", re.I)
 _WAIT = re.compile(
-    r"(?:try again|retry|retrydelay\W*)\s*(?:in|after)?\s*:?\s*\"?([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m)?", re.I
+    r"(?:try again|retry|retrydelay\W*)\s*(?:in|after)?\s*:?\s*\"?((?:[0-9]+(?:\.[0-9]+)?\s*(?:ms|s|m|h)?)+)", re.I
 )
-_TRY_AGAIN = re.compile(r"try again in \d", re.I)
+_SPAN = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m|h)?", re.I)
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+# What Codex reads as a wait; "in 1m2.3s" it does not.
+_TRY_AGAIN = re.compile(r"try again in\s*\d+(\.\d+)?\s*(ms|s|seconds?)\b", re.I)
 
 
 @dataclass(frozen=True)
@@ -116,7 +123,7 @@ def read_error(body: object) -> ProviderError | None:
     error = body.get("error")
     if isinstance(error, str) and error:
         return ProviderError(error, _word(body.get("code")))
-    if isinstance(error, dict):
+    if isinstance(error, dict) and error:
         return _read_error_object(error)
     base = body.get("base_resp")
     if isinstance(base, dict) and base.get("status_code"):
@@ -149,13 +156,16 @@ def classify(status: int, error: ProviderError, *, provider: str = "", wait: flo
     sentence = _sentence(error.message, status, provider)
     if _OVERFLOW.search(words) and not _RATE.search(words):
         return ApiError(400, CONTEXT, sentence, "invalid_request_error")
-    if status == 402 or _QUOTA.search(words):
+    # Some say "quota" for a limit per minute too; those name a wait.
+    if status == 402 or (_QUOTA.search(words) and _wait_in(error.message) is None):
         return ApiError(429, QUOTA, sentence, "insufficient_quota")
     if status == 429 or (status in (413, 498) and _RATE.search(words)):
         return _limited(429, sentence, DEFAULT_WAIT if wait is None else wait)
+    if _SLIP.search(f"{error.code} {error.type}"):
+        return ApiError(502, RETRY, sentence)
     if _FILTER.search(f"{error.code} {error.type}"):
         return upstream_refused(sentence, 400)
-    if status in (408, 409, 425) or status >= 500 or status < 400:
+    if status in (408, 409, 425, 498) or status >= 500 or status < 400:
         if wait is not None:
             return _limited(status, sentence, wait)
         return ApiError(status if status >= 400 else 502, RETRY, sentence)
@@ -236,7 +246,7 @@ def _wait_in(message: str) -> float | None:
     found = _WAIT.search(message)
     if found is None:
         return None
-    return float(found[1]) * {"ms": 0.001, "m": 60.0}.get((found[2] or "s").lower(), 1.0)
+    return sum(float(number) * _UNITS[unit.lower() or "s"] for number, unit in _SPAN.findall(found[1]))
 
 
 def _plain(text: str) -> str:

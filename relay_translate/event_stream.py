@@ -15,16 +15,20 @@ class EventStreamDecoder:
 
     def __init__(self) -> None:
         self.comments = 0
-        self._rest = b""  # an unfinished line
+        self._rest: list[bytes] = []  # an unfinished line
         self._data: list[bytes] = []
         self._started = False
 
     def receive(self, piece: bytes) -> list[bytes]:
         """The events that `piece` completes, as raw data."""
-        piece = self._rest + piece
+        if self._rest:
+            if b"\n" not in piece and b"\r" not in piece and not self._rest[-1].endswith(b"\r"):
+                self._rest.append(piece)  # joined once, when the line ends
+                return []
+            piece = b"".join([*self._rest, piece])
         if not self._started:
             if len(piece) < 3 and BOM.startswith(piece):
-                self._rest = piece
+                self._rest = [piece]
                 return []
             piece = piece.removeprefix(BOM)
             self._started = True
@@ -33,7 +37,8 @@ class EventStreamDecoder:
             held = b"\r" if piece.endswith(b"\r") else b""
             piece = piece[: len(piece) - len(held)].replace(b"\r\n", b"\n").replace(b"\r", b"\n") + held
         lines = piece.split(b"\n")
-        self._rest = lines.pop()
+        rest = lines.pop()
+        self._rest = [rest] if rest else []
         events: list[bytes] = []
         for line in lines:
             if line.startswith(b"data:"):
@@ -50,7 +55,7 @@ class EventStreamDecoder:
         """The event that the end of the stream left open. The standard drops it; providers that forget the last
         blank line exist, and a cut event does not parse, so it is worth a look."""
         events = self.receive(b"\n\n") if self._rest or self._data else []
-        self._rest = b""
+        self._rest = []
         return events
 
     def _end_event(self, events: list[bytes]) -> None:

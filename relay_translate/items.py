@@ -6,17 +6,15 @@ live at a time: Codex appends a delta to whatever item is open, whatever the eve
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from json.encoder import encode_basestring
 from typing import Any
 
 from .event_stream import encode_event
+from .ids import AnswerIds
 from .json_text import json_bytes, mend_surrogates, split_surrogate
 from .reasoning import ReasoningState, details_text, fold_details, seal
 from .responses_api import Json
-
-NewId = Callable[[str], str]
 
 
 class EventWriter:
@@ -91,9 +89,9 @@ class OpenItem:
         if self.is_live:
             self.emit(piece, writer)
 
-    def go_live(self, writer: EventWriter, new_id: NewId) -> None:
+    def go_live(self, writer: EventWriter, ids: AnswerIds) -> None:
         self.index = writer.next_index()
-        self.item_id = new_id(self.prefix)
+        self.item_id = ids(self.prefix)
         self._place = f'"item_id":"{self.item_id}","output_index":{self.index}{self.delta_place}'
         writer.write("response.output_item.added", output_index=self.index, item=self.opening())
         self.opened(writer)

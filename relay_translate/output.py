@@ -7,7 +7,8 @@ from typing import Any
 
 from .call_items import CallItem
 from .calls import CallTracker
-from .items import EventWriter, MessageItem, NewId, OpenItem, Origin, ReasoningItem
+from .ids import AnswerIds, UniqueIds
+from .items import EventWriter, MessageItem, OpenItem, Origin, ReasoningItem
 from .responses_api import Json
 from .tools import ToolRef
 
@@ -20,17 +21,17 @@ class Output:
     which is what nearly all providers send, stream as they arrive.
     """
 
-    def __init__(self, tools: Mapping[str, ToolRef], origin: Origin, writer: EventWriter, new_id: NewId) -> None:
+    def __init__(self, tools: Mapping[str, ToolRef], origin: Origin, writer: EventWriter, ids: AnswerIds) -> None:
         self.done: list[Json] = []  # finished items
         self.calls = CallTracker(tools)
         self.text_length = 0
         self.reasoning_length = 0
         self._origin = origin
         self._writer = writer
-        self._new_id = new_id
+        self._ids = ids
         self._waiting: list[OpenItem] = []  # the first one is live, if it could go live
         self._late_details: list[Any] = []
-        self._call_ids: set[str] = set()
+        self._unique_call = UniqueIds()
         self._states_sent: set[int] = set()
 
     @property
@@ -41,6 +42,8 @@ class Output:
     def text(self, piece: str) -> None:
         last = self._waiting[-1] if self._waiting else None
         if not isinstance(last, MessageItem):
+            if not piece.strip():
+                return  # some send "\n\n" before or after a call; a message of it would be an empty one
             last = self._add(MessageItem())
         self.text_length += len(piece)
         last.push(piece, self._writer)
@@ -69,14 +72,17 @@ class Output:
         """Whether there is anything but reasoning."""
         return self.text_length > 0 or bool(self.calls.calls)
 
-    def drop_cut_call(self) -> bool:
-        """Forget the last call if its arguments are cut off; Codex would run it as it is."""
-        call = self.calls.calls[-1] if self.calls.calls else None
-        if call is None or call not in self._waiting or call.is_settled():
-            return False
-        self._waiting.remove(call)
-        self.calls.calls.remove(call)
-        return True
+    def drop_cut_calls(self) -> bool:
+        """Forget the calls whose arguments are cut off; Codex would run them as they are."""
+        last = self.calls.calls[-1] if self.calls.calls else None
+        cut = [
+            item
+            for item in self._waiting
+            if isinstance(item, CallItem) and not item.is_settled() and (item is last or item.text.strip())
+        ]
+        self._waiting = [item for item in self._waiting if item not in cut]
+        self.calls.calls = [call for call in self.calls.calls if call not in cut]
+        return bool(cut)
 
     def nameless_call(self) -> bool:
         return any(not call.name for call in self.calls.calls)
@@ -108,20 +114,12 @@ class Output:
 
     def _go_live(self, item: OpenItem) -> None:
         if isinstance(item, CallItem):
-            item.call_id = self._unique(item.raw_id or self._new_id("call"))
+            item.call_id = self._unique_call(item.raw_id or self._ids.new_id("call"))
             self._send_state({self.calls.calls.index(item): item.extra} if item.extra else {})
-        item.go_live(self._writer, self._new_id)
+        item.go_live(self._writer, self._ids)
 
     def _close_first(self) -> None:
         self.done.append(self._waiting.pop(0).close(self._writer))
-
-    def _unique(self, call_id: str) -> str:
-        unique, count = call_id, 1
-        while unique in self._call_ids:
-            count += 1
-            unique = f"{call_id}_{count}"
-        self._call_ids.add(unique)
-        return unique
 
     def _unsent_calls(self) -> dict[int, Json]:
         return {i: call.extra for i, call in enumerate(self.calls.calls) if call.extra and i not in self._states_sent}
@@ -135,5 +133,5 @@ class Output:
         item.calls = calls
         self._states_sent |= set(calls)
         self._late_details = []
-        item.go_live(self._writer, self._new_id)
+        item.go_live(self._writer, self._ids)
         self.done.append(item.close(self._writer))

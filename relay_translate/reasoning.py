@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from .json_text import json_bytes
 from .responses_api import Json
 
 VERSION = "relay1."
+_POSITION = re.compile(r"[0-9]{1,4}")
 LARGEST = 64 << 20  # bytes after decompression; a forged blob can't fill the memory
 
 THINK = "<think>"
@@ -73,7 +75,7 @@ def unseal(blob: object, profile: str, model: str) -> ReasoningState | None:
         source=str(content.get("source", "")),
         text=text if isinstance(text, str) else "",
         details=tuple(d for d in details if isinstance(d, dict)) if same_model and isinstance(details, list) else (),
-        calls={int(k): v for k, v in calls.items() if k.isdigit() and isinstance(v, dict)}
+        calls={int(k): v for k, v in calls.items() if _POSITION.fullmatch(k) and isinstance(v, dict)}
         if same_model and isinstance(calls, dict) else {},
     )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -64,7 +65,10 @@ def translate_request(
     The same history gives the same bytes, turn after turn, so that providers' prompt caches hold.
     Raises InvalidRequest, naming the field, for what can't be meant; odd items are repaired or noted instead.
     """
-    return _Translation(body, profile, options or RequestOptions()).run()
+    try:
+        return _Translation(body, profile, options or RequestOptions()).run()
+    except RecursionError:
+        raise InvalidRequest("the request is nested too deeply") from None
 
 
 class _Translation:
@@ -78,7 +82,8 @@ class _Translation:
     def run(self) -> TranslatedRequest:
         items = _checked(self.body)
         requested = str(self.body["model"])
-        model = map_model(requested, self.options.model_map)
+        # An operator may name the model in either place; reasoning belongs to the one that is asked.
+        model = str(self.options.extra_params.get("model") or map_model(requested, self.options.model_map))
         self._collect_tools(items)
         reader = ItemReader(self.tools, self.profile.name, model, self._note)
         reader.instruct(self.body.get("instructions") or "")
@@ -179,11 +184,11 @@ def _checked(body: Mapping[str, Any]) -> list[Any]:
         if body.get(name):
             raise InvalidRequest(f"`{name}` is not supported by this relay, which keeps no state: {remedy}", name)
     for name, kind, words in _TYPES:
-        if body.get(name) is not None and not isinstance(body[name], kind):
+        if body.get(name) is not None and not _is_a(kind, body[name]):
             raise InvalidRequest(f"`{name}` must be {words}", name)
     items = body.get("input")
     if isinstance(items, str):
-        return [{"type": "message", "role": "user", "content": items}]
+        items = [{"type": "message", "role": "user", "content": items}] if items else []
     if not isinstance(items, list):
         raise InvalidRequest("`input` must be a string or a list of items", "input")
     if not items and not body.get("instructions"):
@@ -206,6 +211,13 @@ _TYPES: tuple[tuple[str, type | tuple[type, ...], str], ...] = (
     ("temperature", (int, float), "a number"),
     ("top_p", (int, float), "a number"),
 )
+
+
+def _is_a(kind: type | tuple[type, ...], value: object) -> bool:
+    """Python takes true for a number and has numbers that JSON has not."""
+    if isinstance(value, bool):
+        return kind is bool
+    return isinstance(value, kind) and not (isinstance(value, float) and not math.isfinite(value))
 
 
 def _object(body: Mapping[str, Any], name: str) -> Json:

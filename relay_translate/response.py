@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from .context import TurnContext
 from .errors import ApiError, error_body
-from .items import EventWriter, NewId
+from .ids import NewId
+from .items import EventWriter
 from .json_text import json_bytes
 from .stream import Answer, StreamTranslator, TurnSummary
 

@@ -10,7 +10,8 @@ from typing import Any
 from .context import TurnContext
 from .errors import CONTEXT, ApiError, stream_error, upstream_broke, upstream_refused
 from .event_stream import BOM, EventStreamDecoder
-from .items import EventWriter, NewId, Origin
+from .ids import AnswerIds, NewId
+from .items import EventWriter, Origin
 from .json_text import json_text
 from .markup import ThinkSplitter
 from .output import Output
@@ -57,12 +58,10 @@ class Answer:
         self._writer = writer
         self._think = ThinkSplitter()
         self._compaction: list[str] = []
-        self._new_id = new_id
-        response_id = new_id("resp")
-        # The id's end tells answers apart well enough, and is all of it that goes into the conversation.
-        origin = Origin(context.profile_name, context.model, response_id[-8:])
-        self.output = Output(context.tools, origin, writer, new_id)
-        self._base = _response_base(context, response_id, created_at)
+        self._ids = AnswerIds(new_id)
+        origin = Origin(context.profile_name, context.model, self._ids.answer)
+        self.output = Output(context.tools, origin, writer, self._ids)
+        self._base = _response_base(context, self._ids.response_id, created_at)
         writer.write("response.created", response=self.response())
         writer.write("response.in_progress", response=self.response())
 
@@ -114,12 +113,11 @@ class Answer:
 
     def _receive_delta(self, delta: Json) -> None:
         details = delta.get("reasoning_details")
-        details = details if isinstance(details, list) else []
+        details = [entry for entry in details if isinstance(entry, dict)] if isinstance(details, list) else []
         source, thought = _thought(delta)
         if not thought and details:
             thought = details_text(details)
-        if thought or details:
-            self._reason(source, thought, details)
+        self._reason(source, thought, details)
         content = delta.get("content")
         if content:
             self._content(content)
@@ -151,20 +149,18 @@ class Answer:
                 self._content(part["text"])
 
     def _thought_or_text(self, thought: str, text: str) -> None:
-        if thought:
-            self._reason(THINK, thought, [])
+        self._reason(THINK, thought, [])
         if text:
             self._text(text)
 
     def _text(self, text: str) -> None:
         if self._context.compaction:
             self._compaction.append(text)
-        elif text.strip() or self.output.text_length:
-            # White space before the first word (some send "\n\n" before a call) would be an empty message.
+        else:
             self.output.text(text)
 
     def _reason(self, source: str, thought: str, details: list[Any]) -> None:
-        if not self._context.compaction:
+        if (thought or details) and not self._context.compaction:
             self.output.reason(source, thought, details)
 
     def _call(self, raw: Json, position: int, several: bool) -> None:
@@ -188,7 +184,7 @@ class Answer:
             self.fail(upstream_refused(self._say("the provider's content filter stopped the answer")))
         elif reason in CUT:
             self._finish_cut()
-        elif reason is None and self.output.drop_cut_call():
+        elif reason is None and self.output.drop_cut_calls():
             self.fail(upstream_broke(self._say("the stream ended in the middle of a tool call")))
         else:
             if reason is not None and reason not in FINISHED | FILTERED:
@@ -196,7 +192,7 @@ class Answer:
             self.complete("incomplete" if reason in FILTERED else "completed")
 
     def _finish_cut(self) -> None:
-        cut_call = self.output.drop_cut_call()
+        cut_call = self.output.drop_cut_calls()
         has_answer = self.output.has_answer or bool(self._compaction)
         if has_answer:
             if self._context.codex and self.output.text_length and not self.output.calls.calls:
@@ -221,7 +217,7 @@ class Answer:
         elif self.output.nameless_call():
             self.fail(upstream_broke(self._say("a tool call came without a name")))
             return
-        elif not self.output.has_answer:
+        elif status == "completed" and not self.output.has_answer:
             self.fail(upstream_broke(self._say("the answer was empty")))
             return
         self.output.finish()
@@ -235,7 +231,7 @@ class Answer:
 
     def _close_compaction(self) -> None:
         blob = seal_summary("".join(self._compaction))
-        item = {"id": self._new_id("cmp"), "type": "compaction", "encrypted_content": blob}
+        item = {"id": self._ids("cmp"), "type": "compaction", "encrypted_content": blob}
         index = self._writer.next_index()
         self._writer.write("response.output_item.added", output_index=index, item=item)
         self._writer.write("response.output_item.done", output_index=index, item=item)
@@ -254,7 +250,7 @@ class Answer:
 class StreamTranslator:
     """Bytes of an upstream body in, bytes of a Responses event stream out, in any slices. Never raises.
 
-    new_id: prefix -> unique id (`resp`, `msg`, `rs`, `fc`, ...). created_at: Unix seconds.
+    new_id: prefix (`resp`, `call`) -> unique id; items are numbered under the response's. created_at: Unix seconds.
     on_exception: hears of an unexpected exception, which the client sees as a failure it may retry.
     """
 
@@ -346,7 +342,7 @@ class StreamTranslator:
     def _is_other_body(self, data: bytes) -> bool:
         """An event stream begins with a field name or a comment, never with JSON or a page."""
         if len(self._head) < 512:
-            self._head += data
+            self._head = (self._head + data).lstrip()  # blank lines before a JSON body keep connections alive
         return self._head.removeprefix(BOM).lstrip()[:1] in (b"{", b"[", b"<")
 
     def _event(self, data: bytes) -> None:

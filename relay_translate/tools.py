@@ -42,10 +42,11 @@ _LOCAL_SHELL: Json = {
     "required": ["command"],
 }
 
-_HOSTED = {
+# A tuple, because a client's "type" may be anything, such as a list, which no set can be asked for.
+_HOSTED = (
     "web_search", "web_search_preview", "image_generation", "file_search", "code_interpreter", "computer",
     "computer_use_preview", "mcp", "shell", "apply_patch",
-}  # fmt: skip
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -89,8 +90,9 @@ class ToolTable:
 
     def chat_name(self, kind: Kind, name: str, namespace: str | None = None) -> str:
         """The flat name for a tool, offered or only called in the history (a deferred one, one of an old turn)."""
-        known = self._names.get((_scope(namespace), name))
-        return known if known is not None else self._claim(ToolRef(kind, name, namespace))
+        known = self._names.get((_scope(namespace), name)) or flat_name(name, namespace)
+        # Older versions of Codex spelt the same tool with other namespaces or none: its flat name is the same.
+        return known if known in self._refs else self._claim(ToolRef(kind, name, namespace))
 
     def refs(self) -> Mapping[str, ToolRef]:
         """The way back: chat name -> the tool as Codex knows it."""

@@ -1,0 +1,54 @@
+"""Item ids that tell which answer of the provider an item belongs to.
+
+Codex (0.148 and newer) sends an item's id back with it.  That keeps the calls of one answer together where the order
+of the items does not: after an interrupt they come as call, output, call, output, just like calls of two answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+NewId = Callable[[str], str]
+"""prefix (`resp`, `call`) -> a unique id that begins with it."""
+
+_MARK_LENGTH = 8  # of the response's id; enough to tell neighbours apart
+
+
+class AnswerIds:
+    """Makes the ids of one response: `msg_<response>_<n>`. Called with an item's prefix."""
+
+    def __init__(self, new_id: NewId) -> None:
+        self.new_id = new_id
+        self.response_id = new_id("resp")
+        self._stem = self.response_id.rpartition("_")[2]
+        self._count = 0
+
+    @property
+    def answer(self) -> str:
+        """What `answer_of` finds in these ids."""
+        return self._stem[-_MARK_LENGTH:]
+
+    def __call__(self, prefix: str) -> str:
+        self._count += 1
+        return f"{prefix}_{self._stem}_{self._count - 1}"
+
+
+def answer_of(item_id: object) -> str:
+    """The mark of the answer in an item's id; "" when the id is not one of ours."""
+    parts = item_id.split("_") if isinstance(item_id, str) else []
+    return parts[1][-_MARK_LENGTH:] if len(parts) == 3 and parts[2].isdigit() else ""
+
+
+class UniqueIds:
+    """Tells repeated ids apart: `a`, `a_2`, `a_3`. The same sequence of ids gives the same sequence."""
+
+    def __init__(self) -> None:
+        self._taken: dict[str, int] = {}  # id -> the last number tried behind it
+
+    def __call__(self, wanted: str) -> str:
+        unique = wanted
+        while unique in self._taken:
+            self._taken[wanted] += 1
+            unique = f"{wanted}_{self._taken[wanted]}"
+        self._taken[unique] = 1
+        return unique

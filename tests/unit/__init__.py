@@ -1,0 +1,1 @@
+"""The pure translator, by value: no proxy, no network, no clock."""
