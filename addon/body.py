@@ -1,0 +1,112 @@
+"""The provider's body on its way to the client: bytes in, translated bytes out, and both kept for the record."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass, field
+
+from relay_translate import ApiError, StreamTranslator, TurnContext
+from relay_translate.errors import upstream_broke
+
+from . import replies
+from .encodings import BodyDecoder, EncodingError
+
+logger = logging.getLogger(__name__)
+
+KEPT_BYTES = 64 * 1024 * 1024  # of each body: what a recording may cost in memory while the turn lasts
+
+
+@dataclass
+class Timings:
+    """Seconds since the request was complete; None until it happened."""
+
+    started: float = field(default_factory=time.monotonic)
+    first_byte: float | None = None
+    first_token: float | None = None
+    total: float | None = None
+
+    def now(self) -> float:
+        return round(time.monotonic() - self.started, 4)
+
+
+@dataclass
+class Kept:
+    """Bytes that went by, for the record. Bounded; `cut` tells that the rest was let go."""
+
+    pieces: list[bytes] = field(default_factory=list)
+    size: int = 0
+    cut: bool = False
+
+    def add(self, data: bytes) -> None:
+        if self.size + len(data) > KEPT_BYTES:
+            self.cut = True
+        else:
+            self.pieces.append(data)
+            self.size += len(data)
+
+    def whole(self) -> bytes:
+        return b"".join(self.pieces)
+
+
+class BodyStream:
+    """The callable that mitmproxy gives the provider's bytes to. It never raises: mitmproxy would drop the piece and go
+    on, or hang at the end. It never returns b"", which would end a chunked body."""
+
+    def __init__(self, context: TurnContext, content_encoding: str, timings: Timings) -> None:
+        self.translator = StreamTranslator(
+            context, new_id=replies.new_id, created_at=int(time.time()), on_exception=_log_exception
+        )
+        self.provider = context.provider
+        self.raw, self.sent = Kept(), Kept()
+        self.called = False
+        self._encoding = content_encoding
+        self._decoder: BodyDecoder | None = None
+        self._timings = timings
+
+    def __call__(self, data: bytes) -> bytes | list[bytes]:
+        self.called = True
+        try:
+            out = self._receive(data) if data else self.translator.finish()
+        except EncodingError as error:
+            out = self.fail(upstream_broke(f"{self.provider} sent an answer that can't be read: {error}"))
+        except Exception:
+            logger.exception("unexpected error in a stream")
+            out = self.fail(replies.our_fault("this answer"))
+        self._note(out)
+        return out or []
+
+    def fail(self, error: ApiError) -> bytes:
+        """What is left to say when something outside the stream went wrong; b"" if it was already over."""
+        try:
+            return b"" if self.translator.done else self.translator.fail(error)
+        except Exception:
+            logger.exception("unexpected error at the end of a stream")
+            return b""
+
+    def end_with(self, error: ApiError) -> bytes:
+        out = self.fail(error)
+        self._note(out)
+        return out
+
+    def _receive(self, data: bytes) -> bytes:
+        self.raw.add(data)
+        if self._timings.first_byte is None:
+            self._timings.first_byte = self._timings.now()
+        if self.translator.done:
+            return b""
+        if self._decoder is None:
+            self._decoder = BodyDecoder(self._encoding)
+        decoded = self._decoder.decode(data)
+        return self.translator.receive(decoded) if decoded else b""
+
+    def _note(self, out: bytes) -> None:
+        if not out:
+            return
+        self.sent.add(out)
+        if self._timings.first_token is None and b".delta" in out:
+            self._timings.first_token = self._timings.now()
+
+
+def _log_exception(error: BaseException) -> None:
+    logger.error("unexpected error in the translation of an answer", exc_info=error)

@@ -1,0 +1,140 @@
+"""The `codex-relay` command. Only what needs no memory of options: a demo, a start, and a version."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from addon import demo
+from addon.demo import processes
+
+PORT = 4446
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs one command line (without the program's name) and returns the exit status."""
+    parser = _parser()
+    given = sys.argv[1:] if argv is None else argv
+    own = given[: given.index("--")] if "--" in given else given
+    arguments = parser.parse_args(own)
+    arguments.passed_on = given[len(own) + 1 :]
+    if not hasattr(arguments, "run"):
+        parser.print_help()
+        return 0
+    if arguments.passed_on and arguments.run is not _serve:
+        parser.error("only serve passes on what follows --")
+    try:
+        return int(arguments.run(arguments))
+    except demo.DemoError as error:
+        print(f"codex-relay: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\ncodex-relay: stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader of our output is gone (`| head`); nothing may be written to it at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="codex-relay",
+        description="Lets the Codex CLI talk to any Chat Completions provider, through mitmproxy.",
+    )
+    parser.add_argument("--version", action="version", version=versions())
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+
+    play = commands.add_parser(
+        "demo",
+        help="see it work, without key or network",
+        description="Plays a recorded provider's answers through the relay: to Codex where it is installed, else to a "
+        "built-in client that executes nothing. Uses loopback ports and a fresh folder, not your Codex home.",
+    )
+    play.add_argument("--speed", type=_speed, default=1.0, metavar="N", help="N times as fast; 0 for no pauses (1)")
+    play.add_argument("--no-codex", action="store_true", help="use the built-in client though Codex is installed")
+    play.add_argument("--web", action="store_true", help="run under mitmweb and stay, to look inside with a browser")
+    play.add_argument("--recording", type=Path, metavar="FILE", help="a flow file to play instead of the shipped one")
+    play.set_defaults(run=_demo)
+
+    serve = commands.add_parser(
+        "serve",
+        usage="codex-relay serve [-h] [--port PORT] UPSTREAM [-- MITMDUMP_OPTION ...]",
+        help="start the relay in front of a provider",
+        description="Starts mitmdump with the relay, on loopback. What follows -- goes to mitmdump as it is.",
+        epilog="Example: codex-relay serve https://api.deepseek.com -- -w session.flow",
+    )
+    serve.add_argument("upstream", type=_upstream, metavar="UPSTREAM", help="the provider's base URL, such as https://api.deepseek.com/v1")
+    serve.add_argument("--port", type=_port, default=PORT, help=f"port to listen on ({PORT})")
+    serve.set_defaults(run=_serve)
+    return parser
+
+
+def versions() -> str:
+    """Both versions a report of a problem needs."""
+    from relay_translate import __version__
+
+    try:
+        proxy = version("mitmproxy")
+    except PackageNotFoundError:
+        proxy = "not installed"
+    return f"codex-relay {__version__} (mitmproxy {proxy}, Python {sys.version.split()[0]})"
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    return demo.run(
+        speed=arguments.speed,
+        use_codex=not arguments.no_codex,
+        web=arguments.web,
+        recording=arguments.recording,
+    )
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    """Becomes mitmdump, so that signals and the exit status are its own."""
+    url = urlsplit(arguments.upstream)
+    options = ["-s", str(demo.relay_script()), "--listen-host", "127.0.0.1"]
+    options += ["--mode", f"reverse:{url.scheme}://{url.netloc}@{arguments.port}"]
+    if url.path.strip("/"):
+        options += ["--set", f"relay_upstream={arguments.upstream}"]
+    options += arguments.passed_on
+    print(f'For Codex: base_url = "http://127.0.0.1:{arguments.port}/v1", wire_api = "responses"')
+    print(f"Starting:  mitmdump {shlex.join(options)}", flush=True)
+    command = processes.mitmproxy_tool("mitmdump", *options)
+    os.execv(command[0], command)
+
+
+def _speed(text: str) -> float:
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = -1.0
+    if not 0 <= speed < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no speed; give a number from 0 up, such as 2")
+    return speed
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 0 < int(text) < 65536:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port; give a number from 1 to 65535")
+    return int(text)
+
+
+def _upstream(text: str) -> str:
+    try:
+        url = urlsplit(text)
+        usable = url.scheme in {"http", "https"} and url.hostname and (url.port or 1) and not url.query
+    except ValueError:
+        usable = False
+    if not usable or "@" in text:
+        raise argparse.ArgumentTypeError(f"{text!r} is no base URL; give one such as https://api.example.com/v1")
+    return text.rstrip("/")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,208 @@
+"""Every line that depends on a mitmproxy version or names something private in it.
+
+Three functions of mitmproxy's HTTP/1 layer (the same in 11.0.2 and 12.3) are replaced by thin wrappers and put back by
+`uninstall`. Where one is missing, mitmproxy's own behaviour remains and a warning says so once. HTTP/2 clients, which
+mitmproxy has only when client and upstream both speak TLS, get its own error pages.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import h11
+from mitmproxy import connection, ctx, eventsequence, http
+from mitmproxy.flow import Error
+from mitmproxy.net.http import http1
+from mitmproxy.proxy import commands, mode_specs
+from mitmproxy.proxy.layers import http as http_layers
+
+logger = logging.getLogger(__name__)
+
+ErrorPage = Callable[[int, str], http.Response]
+
+_HTTP1 = getattr(http_layers, "_http1", None)
+
+_replaced: list[tuple[Any, str, Any]] = []
+_warned: set[str] = set()
+_last_words: dict[str, LastWords] = {}
+
+
+@dataclass(frozen=True)
+class LastWords:
+    """What an HTTP/1 client is told when its exchange breaks: a whole response while nothing was sent, else `rest`."""
+
+    response: bytes
+    rest: bytes = b""
+
+
+# --- what mitmproxy would say when an exchange breaks -----------------------------------------------------------------
+
+
+def install(error_page: ErrorPage) -> None:
+    """Put the wrappers in place. `error_page` (status, message) answers what never became a flow."""
+    if _replaced:
+        return
+    server = getattr(_HTTP1, "Http1Server", None)
+    _replace(server, "send", _speaking_send, "an HTML page is sent when an upstream can't be reached")
+    _replace(_HTTP1, "make_error_response", lambda _: _page_maker(error_page), "malformed requests get an HTML page")
+    _replace(_HTTP1, "make_body_reader", _trailer_dropper, "an answer with trailers never ends")
+
+
+def uninstall() -> None:
+    for owner, name, original in reversed(_replaced):
+        setattr(owner, name, original)
+    _replaced.clear()
+    _last_words.clear()
+
+
+def _replace(owner: Any, name: str, wrap: Callable[[Any], Any], otherwise: str) -> None:
+    original = getattr(owner, name, None)
+    if original is not None:
+        _replaced.append((owner, name, original))
+        setattr(owner, name, wrap(original))
+    elif name not in _warned:
+        _warned.add(name)
+        logger.warning("this mitmproxy has no HTTP/1 %s to replace: %s", name, otherwise)
+
+
+def leave_last_words(flow: http.HTTPFlow, response: http.Response, rest: bytes = b"") -> None:
+    """Called in `error`, when mitmproxy has already fixed what it sends after the hook: an HTML page, or nothing."""
+    if flow.is_replay == "request" or ended_by(flow):
+        return  # nobody listens
+    response = response.copy()
+    response.headers["connection"] = "close"
+    _last_words[flow.client_conn.id] = LastWords(http1.assemble_response(response), rest)
+
+
+def forget_client(client: connection.Client) -> None:
+    _last_words.pop(client.id, None)
+
+
+def _speaking_send(original: Any) -> Any:
+    protocol_error: type = getattr(http_layers, "ResponseProtocolError")  # noqa: B009 - not declared public
+
+    # One call and one test per chunk of a stream; a generator around the generator would cost more.
+    def send(self: Any, event: Any) -> Any:
+        if isinstance(event, protocol_error):
+            words = _last_words.pop(self.conn.id, None)
+            if words is not None:
+                return _say(self, words)
+        return original(self, event)
+
+    return send
+
+
+def _say(server: Any, words: LastWords) -> Iterator[commands.Command]:
+    """What Http1Server.send does with a protocol error, with our words instead of its page."""
+    if not server.conn.state & connection.ConnectionState.CAN_WRITE:
+        return
+    data = words.rest
+    if not server.response:
+        data = words.response
+    elif data and "chunked" in server.response.headers.get("transfer-encoding", "").lower():
+        data = b"%x\r\n%s\r\n0\r\n\r\n" % (len(data), data)
+    if data:
+        yield commands.SendData(server.conn, data)
+    yield commands.CloseConnection(server.conn)
+
+
+def _page_maker(error_page: ErrorPage) -> Callable[..., bytes]:
+    # Requests that can't be parsed never reach a hook.
+    def make_error_response(status_code: int, message: str = "") -> bytes:
+        response = error_page(int(status_code), message)
+        response.headers["connection"] = "close"
+        return http1.assemble_response(response)
+
+    return make_error_response
+
+
+class _WithoutTrailers:
+    """A chunked body reader that leaves trailers out: at one, mitmproxy raises an exception and the client hangs."""
+
+    def __init__(self, reader: Any) -> None:
+        self._reader = reader
+        self.read_eof = reader.read_eof
+
+    def __call__(self, buffer: Any) -> Any:
+        event = self._reader(buffer)
+        return h11.EndOfMessage() if isinstance(event, h11.EndOfMessage) and event.headers else event
+
+
+def _trailer_dropper(original: Any) -> Any:
+    def make_body_reader(expected_size: int | None) -> Any:
+        reader = original(expected_size)
+        return _WithoutTrailers(reader) if expected_size is None else reader
+
+    return make_body_reader
+
+
+# --- reverse modes, options -------------------------------------------------------------------------------------------
+
+Target = tuple[str, str, int]
+
+
+def reverse_target(flow: http.HTTPFlow) -> Target | None:
+    """(scheme, host, port) of the reverse mode a flow came through; None in any other mode."""
+    return _http_target(flow.client_conn.proxy_mode)
+
+
+def running_targets() -> list[Target]:
+    targets = []
+    for spec in ctx.options.mode:
+        try:
+            target = _http_target(mode_specs.ProxyMode.parse(spec))
+        except ValueError:
+            continue  # mitmproxy itself refuses it
+        if target is not None:
+            targets.append(target)
+    return targets
+
+
+def _http_target(mode: mode_specs.ProxyMode) -> Target | None:
+    if not isinstance(mode, mode_specs.ReverseMode):
+        return None
+    host, port = mode.address
+    return ("http" if mode.scheme == "http" else "https", host.lower(), port)
+
+
+def unknown_options(prefix: str) -> list[str]:
+    """Names given by `--set` or config.yaml that no addon has declared: mitmproxy keeps them and says nothing."""
+    return sorted(name for name in getattr(ctx.options, "deferred", {}) if name.startswith(prefix))
+
+
+def shutting_down() -> bool:
+    return bool(ctx.master.should_exit.is_set())
+
+
+# --- flows ------------------------------------------------------------------------------------------------------------
+
+
+async def announce(flow: http.HTTPFlow) -> None:
+    """Show a finished flow to the view, the save file and HAR, by the hooks of its life."""
+    for hook in list(eventsequence.iterate(flow)):
+        await ctx.master.addons.handle_lifecycle(hook)
+    if flow.intercepted:
+        flow.resume()  # nothing waits for it
+
+
+def ended_by(flow: http.HTTPFlow) -> str:
+    """In `error`: "client left", "killed" (by a person or another addon), or "" when the upstream is to blame."""
+    if flow.error and flow.error.msg == Error.KILLED_MESSAGE:
+        return "killed"
+    if flow.is_replay != "request" and not flow.client_conn.connected:
+        return "client left"
+    return ""
+
+
+def scrub_backup(flow: http.HTTPFlow, scrub: Callable[[http.Headers], None]) -> None:
+    """A flow that somebody edited is saved together with its state before, headers included."""
+    backup = getattr(flow, "_backup", None)
+    for message in ("request", "response"):
+        state = backup.get(message) if isinstance(backup, dict) else None
+        if state:
+            headers = http.Headers(state["headers"])
+            scrub(headers)
+            state["headers"] = headers.fields

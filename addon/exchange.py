@@ -1,0 +1,270 @@
+"""One turn: the client's request, the chat request, the provider's bytes and the translated ones.
+
+`live` holds the turns under way. It stands in this module because mitmproxy reloads only the script itself when that
+changes, and a turn must survive it: an answer without its turn would reach the client untranslated.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from dataclasses import dataclass, field
+from weakref import WeakKeyDictionary
+
+from mitmproxy import connection, http
+
+from relay_translate import (
+    ApiError,
+    TranslatedRequest,
+    TranslationError,
+    TurnContext,
+    TurnSummary,
+    json_bytes,
+    translate_error,
+    translate_request,
+    translate_response,
+)
+from relay_translate.errors import upstream_broke
+
+from . import replies
+from .body import BodyStream, Timings
+from .encodings import EncodingError, decode_body
+from .intake import LARGEST_BODY, Route, read_body, route
+from .recorder import SCRUBBED, scrub_headers
+from .settings import Settings, Upstream
+from .upstream import CREDENTIALS, chat_request, headers_down, models_request
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a turn ended. status: completed, incomplete, failed, client left, killed."""
+
+    status: str
+    error: ApiError | None = None
+    summary: TurnSummary | None = None
+
+
+@dataclass(eq=False)
+class Exchange:
+    """One turn, from the client's request to what was said in the end. `translated` is None for a model list.
+    guarded: where the request must go, because the relay's own key goes with it.
+    no_server: what the flow holds until it is given a connection."""
+
+    upstream: Upstream
+    events: bool  # the client hears of errors in a stream
+    client_request: http.Request
+    upstream_request: http.Request
+    translated: TranslatedRequest | None = None
+    guarded: tuple[str, int] | None = None
+    no_server: connection.Server | None = None
+    id: str = field(default_factory=lambda: replies.new_id("turn"))
+    timings: Timings = field(default_factory=Timings)
+    upstream_response: http.Response | None = None
+    body: BodyStream | None = None
+    broken: ApiError | None = None
+    outcome: Outcome = Outcome("in_progress")
+
+    @property
+    def context(self) -> TurnContext | None:
+        return self.translated.context if self.translated else None
+
+    @property
+    def secrets(self) -> list[str]:
+        """The credentials that went up: they may come back in an error text."""
+        values = (self.upstream_request.headers.get(name, "") for name in CREDENTIALS)
+        return [bare for value in values if len(bare := value.rpartition(" ")[2]) >= 8]
+
+    def sent(self, flow: http.HTTPFlow) -> bool:
+        """Whether the request is on its way: mitmproxy puts the connection on the flow and sends at once."""
+        return flow.server_conn is not self.no_server
+
+    def restore(self, flow: http.HTTPFlow) -> None:
+        """Put the client's request back on the flow: what people see, save and replay is the client's."""
+        if flow.request is not self.client_request:
+            self.upstream_request = flow.request  # with what other addons and people changed
+            flow.request = self.client_request
+
+    def abandon(self, flow: http.HTTPFlow) -> None:
+        """mitmproxy saves flows that are still open when it ends, as they stand: no key may be in them."""
+        if self.sent(flow):
+            self.restore(flow)
+        else:  # not sent yet, and it could still be: it must stay the translated one
+            scrub_headers(flow.request.headers)
+
+    def begin_answer(self, flow: http.HTTPFlow) -> None:
+        """In `responseheaders`: arrange for the answer to be translated, as it arrives where it can be."""
+        response = flow.response
+        assert response is not None
+        self.restore(flow)
+        self.upstream_response = response.copy()
+        status, context = response.status_code, self.context
+        # A response that is already whole was set by server replay or another addon: its stream would not be called.
+        if context and context.stream and 200 <= status < 300 and response.raw_content is None:
+            self.body = BodyStream(context, response.headers.get("content-encoding", ""), self.timings)
+            # A new object: the upstream connection still needs to know how its own answer is framed.
+            flow.response = _stream_head(response, self.client_request)
+            flow.response.stream = self.body
+
+    def finish_answer(self, flow: http.HTTPFlow) -> None:
+        """In `response`: translate what was not streamed, and keep what was said."""
+        self.timings.total = self.timings.now()
+        response = flow.response
+        assert response is not None
+        if self.body and self.body.called:
+            self._keep_raw(self.body.raw.whole())
+            response.content = self.body.sent.whole()
+            self.outcome = _outcome(self.body.translator.summary)
+            return
+        self._keep_raw(response.raw_content or b"")
+        flow.response = self.refusal(self.broken) if self.broken else self._whole_answer(response.raw_content or b"")
+        if self.upstream_response and self.upstream_response.status_code < 200:
+            # mitmproxy has made a tunnel of the upstream connection, which would swallow this client's next turn.
+            flow.response.headers["connection"] = "close"
+
+    def break_off(self, flow: http.HTTPFlow, why: str, ended_by: str) -> tuple[http.Response, bytes]:
+        """In `error`: keep what there is. Gives what the client should still be told: a whole response, and
+        the end of a stream that has begun. `ended_by`: "" unless it was the client, or somebody who killed the flow."""
+        self.restore(flow)
+        self.timings.total = self.timings.now()
+        error = self._blame(flow, why)
+        response, rest = self.refusal(error), b""
+        if self.body is not None and flow.response is not None:
+            self._keep_raw(self.body.raw.whole())
+            rest = b"" if ended_by else self.body.end_with(error)
+            flow.response.content = self.body.sent.whole()
+            self.outcome = _outcome(self.body.translator.summary)
+        elif not ended_by:
+            flow.response = response
+        if ended_by and not (self.body and self.body.translator.done):
+            self.outcome = Outcome(ended_by, None, self.outcome.summary)
+        return response, rest
+
+    def refusal(self, error: ApiError) -> http.Response:
+        """The answer for a turn that failed before anything was said."""
+        for secret in self.secrets:
+            if secret in error.message:
+                error = ApiError(**{**vars(error), "message": error.message.replace(secret, SCRUBBED)})
+        self.outcome = Outcome("failed", error)
+        if self.events:
+            return replies.in_stream(error, self.context)
+        down = headers_down(self.upstream_response.headers) if self.upstream_response else []
+        return replies.as_status(error, down)
+
+    def _whole_answer(self, raw: bytes) -> http.Response:
+        head = self.upstream_response
+        assert head is not None
+        try:
+            data = decode_body(raw, head.headers.get("content-encoding", ""), limit=LARGEST_BODY)
+        except EncodingError as error:
+            return self.refusal(upstream_broke(f"{self.upstream.authority} sent an answer that can't be read: {error}"))
+        if not 200 <= head.status_code < 300:
+            headers = {name.lower(): value for name, value in head.headers.items()}
+            provider = self.upstream.authority
+            return self.refusal(translate_error(head.status_code, headers, data, provider=provider))
+        down = headers_down(head.headers)
+        if self.translated is None:
+            return self._model_list(data, down)
+        reply = translate_response(data, self.translated.context, new_id=replies.new_id, created_at=int(time.time()))
+        self.outcome = _outcome(reply.summary)
+        status = reply.status if reply.status < 400 else replies.error_status(reply.status)
+        return replies.make(status, [*down, *reply.headers], reply.body)
+
+    def _model_list(self, data: bytes, down: list[tuple[str, str]]) -> http.Response:
+        try:
+            json.loads(data)
+        except (ValueError, RecursionError):
+            return self.refusal(upstream_broke(f"{self.upstream.authority} has no model list: its answer is not JSON"))
+        self.outcome = Outcome("completed")
+        return replies.make(200, [*down, ("content-type", "application/json")], data)
+
+    def _keep_raw(self, raw: bytes) -> None:
+        if self.upstream_response is not None:
+            self.upstream_response.raw_content = raw
+
+    def _blame(self, flow: http.HTTPFlow, why: str) -> ApiError:
+        where = self.upstream.authority
+        if self.upstream_response is not None:
+            return upstream_broke(f"{where} broke off its answer: {why}")
+        if self.sent(flow):
+            return upstream_broke(f"{where} gave no usable answer: {why}")
+        return replies.unreachable(where, why)
+
+
+live: WeakKeyDictionary[http.HTTPFlow, Exchange] = WeakKeyDictionary()
+
+
+def open_exchange(request: http.Request, settings: Settings | None, target: Upstream) -> Exchange | http.Response:
+    """The turn for a client's request, or the answer that refuses it. Never raises: mitmproxy would send it on."""
+    events, model, headers = False, "", ()
+    try:
+        found = route(request)
+        events = found is Route.RESPONSES and replies.is_codex(request)
+        if settings is None:
+            raise RuntimeError("the relay has no valid settings")
+        upstream = settings.upstream_for(target)
+        if found is Route.MODELS:
+            up = models_request(request, upstream, settings, settings.profile_for(upstream))
+            return _exchange(request, up, upstream, settings, events=False)
+        body = read_body(request)
+        events = events and body.get("stream") is not False
+        model = str(body.get("model", ""))
+        profile = settings.profile_for(upstream, model)
+        options = settings.request_options(upstream, codex=replies.is_codex(request))
+        translated = translate_request(body, profile, options)
+        data, stream = json_bytes(translated.body), translated.context.stream
+        up = chat_request(request, data, upstream, settings, profile, stream=stream)
+        return _exchange(request, up, upstream, settings, events=events, translated=translated)
+    except TranslationError as refused:
+        error, headers = refused.api_error, getattr(refused, "headers", ())
+        logger.warning("%s %s refused: %s", request.method, request.path.partition("?")[0], error.message)
+    except Exception:
+        logger.exception("unexpected error in a request; it was not sent on")
+        error = replies.our_fault("this request")
+    return replies.in_stream(error, model=model) if events else replies.as_status(error, headers)
+
+
+def _exchange(
+    client: http.Request,
+    up: http.Request,
+    upstream: Upstream,
+    settings: Settings,
+    *,
+    events: bool,
+    translated: TranslatedRequest | None = None,
+) -> Exchange:
+    # The client's credentials have been used; from here on its request is only looked at and stored.
+    scrub_headers(client.headers)
+    guarded = (up.host, up.port) if settings.key_for(upstream) else None
+    return Exchange(upstream, events, client, up, translated, guarded)
+
+
+def wrong_server(client: connection.Client, server: connection.Server) -> str:
+    """Why a connection must not be opened: the relay's own key would go to a host that it is not for. Else ""."""
+    for flow, turn in live.items():
+        if turn.guarded and flow.client_conn is client and server.address != turn.guarded:
+            where = turn.upstream.authority
+            return f"relay_api_key is for {where} only, but something redirected the request elsewhere"
+    return ""
+
+
+def _stream_head(upstream: http.Response, client: http.Request) -> http.Response:
+    headers = [
+        *headers_down(upstream.headers),
+        ("content-type", replies.EVENT_STREAM),
+        ("cache-control", "no-cache"),
+    ]
+    if client.is_http11:
+        # Without a length, which the translation changes. HTTP/1.0 ends with the connection, HTTP/2 frames by itself.
+        headers.append(("transfer-encoding", "chunked"))
+    response = replies.make(200, headers, b"")
+    response.raw_content = None
+    response.headers.pop("content-length", None)
+    response.timestamp_start = upstream.timestamp_start
+    return response
+
+
+def _outcome(summary: TurnSummary) -> Outcome:
+    return Outcome(summary.status, summary.error, summary)

@@ -1,0 +1,71 @@
+"""What the client asks for: which request this is, and its body as a JSON object."""
+
+from __future__ import annotations
+
+import json
+from enum import Enum
+from typing import Any, NoReturn
+
+from mitmproxy import http
+
+from relay_translate import InvalidRequest
+
+from .encodings import EncodingError, decode_body
+from .replies import Refused
+
+LARGEST_BODY = 512 * 1024 * 1024  # bytes once decoded: a bound for compressed bodies, far above any conversation
+
+
+class Route(Enum):
+    RESPONSES = "responses"
+    MODELS = "models"
+
+
+_METHODS = {Route.RESPONSES: "POST", Route.MODELS: "GET"}
+
+
+def route(request: http.Request) -> Route:
+    """Raises Refused (404, 405, 426) for everything that is not translated: nothing else is ever passed on."""
+    path = request.path.partition("?")[0].rstrip("/")
+    try:
+        found = Route(path.removeprefix("/v1").removeprefix("/"))
+    except ValueError:
+        raise Refused(
+            404,
+            "not_found",
+            f"{request.method} {path or '/'} is not served by codex-relay, which knows POST /v1/responses and "
+            "GET /v1/models; point the client's base_url to this proxy with the path /v1",
+        ) from None
+    if found is Route.RESPONSES and "upgrade" in request.headers:
+        raise Refused(426, "upgrade_required", "WebSocket is not supported here; send POST /v1/responses")
+    if request.method != _METHODS[found]:
+        allowed = _METHODS[found]
+        message = f"{request.method} is not allowed for {path}; use {allowed}"
+        raise Refused(405, "method_not_allowed", message, [("allow", allowed)])
+    return found
+
+
+def read_body(request: http.Request) -> dict[str, Any]:
+    """The body as a JSON object. Raises InvalidRequest saying what is wrong with it."""
+    raw = request.raw_content
+    if raw is None:
+        raise InvalidRequest("the request was streamed past the relay by another addon or option")
+    try:
+        data = decode_body(raw, request.headers.get("content-encoding", ""), limit=LARGEST_BODY)
+    except EncodingError as error:
+        raise InvalidRequest(f"content-encoding: {error}", "content-encoding") from error
+    try:
+        body = json.loads(data.decode("utf-8-sig"), parse_constant=_refuse_constant)
+    except UnicodeDecodeError as error:
+        raise InvalidRequest(f"the request body is not UTF-8 (byte {error.start})") from error
+    except RecursionError as error:
+        raise InvalidRequest("the request body is nested too deeply") from error
+    except ValueError as error:
+        raise InvalidRequest(f"the request body is not valid JSON: {error}") from error
+    if not isinstance(body, dict):
+        raise InvalidRequest("the request body must be a JSON object")
+    return body
+
+
+def _refuse_constant(word: str) -> NoReturn:
+    raise ValueError(f"{word} is not a JSON value")

@@ -1,0 +1,217 @@
+"""Text without the person, the machine and the moment it came from: pure functions over text and JSON values.
+
+Two uses. `Placeholders.scrub` takes out what identifies somebody; recordings are kept that way. `Placeholders.settle`
+also takes out what differs between two runs of the same thing, so that two recordings of it give equal fixtures.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+import zlib
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any
+
+from relay_translate import json_bytes
+from relay_translate.reasoning import VERSION
+
+PROVIDER = "provider.example"
+CREATED_AT = 1750000000  # the clock of every fixture, Unix seconds
+OPENED = VERSION.rstrip(".") + " "  # in fixtures an envelope stands open, as this and its JSON
+
+WIDTH = 120  # of lines in fixtures
+
+# Prose that is cut in trimmed fixtures: key -> (longer than, characters kept). 400 leaves Codex's short notices whole.
+_TEXT, _NOTE = (400, 200), (120, 60)
+_PROSE = {"text": _TEXT, "instructions": _TEXT, "output": _TEXT, "content": _TEXT} | {
+    "description": _NOTE, "definition": _NOTE, "x-codex-turn-metadata": _NOTE,
+}  # fmt: skip
+
+_UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_ID = re.compile(rf"\b([a-z]+(?:_[a-z]+)*_)(?:{_UUID}|[0-9a-f]{{24,}})(?:_\d+)?\b")
+_BARE_UUID = re.compile(rf"(?<![0-9a-f-]){_UUID}(?![0-9a-f-])")
+_PIECE = re.compile(r'"(?:arguments|content|delta|reasoning|reasoning_content)": ?"((?:[^"\\]|\\.)*)"')  # of a stream
+_ANSWER = re.compile(r"(\banswer\\*\":\\*\")([0-9a-f]{8})\b")  # in an envelope: the end of an answer's id
+_ENVELOPE = re.compile(re.escape(VERSION) + r"[A-Za-z0-9_-]+")
+_QUOTED_ENVELOPE = re.compile(rf'"({_ENVELOPE.pattern})"')
+
+# Homes of people; a backslash is doubled as often as JSON stands in JSON.
+_HOME = re.compile(r"(?<![\w.-])(/home/|/Users/|[A-Za-z]:\\+Users\\+)(?!user\b)[^/\\\s\"'<>|:]+")
+_KEYS = re.compile(
+    r"\bsk-(?:[a-z]+-)*[A-Za-z0-9_]{20,}|\b(?:gsk|hf|xai|nvapi)[_-][A-Za-z0-9_-]{30,}|\bAIza[\w-]{35}"
+    r"|\bAKIA[0-9A-Z]{16}|\bgh[pousr]_[A-Za-z0-9]{30,}"
+)
+
+# What a run leaves behind; each pattern keeps its first group. `\\*` because JSON stands in JSON here and there.
+_MOMENTS: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"(<current_date>)[^<]*"), r"\g<1>2026-01-01"),
+    (re.compile(r"(<timezone>)[^<]*"), r"\g<1>Etc/UTC"),
+    (re.compile(r"(_unix_ms\\*\":)\d+"), r"\g<1>0"),
+    (re.compile(r"(\"create_time\": ?)[0-9.]+"), r"\g<1>0.0"),
+    (re.compile(r"(\"created_at\":)\d+"), rf"\g<1>{CREATED_AT}"),
+    (re.compile(r"(latest_git_commit_hash\\*\":\\*\")[0-9a-f]{40}"), r"\g<1>" + "0" * 40),
+    (re.compile(r"(Chunk ID: |chunk_id\\*\":\\*\")[0-9a-f]{6}\b"), r"\g<1>000000"),
+    (re.compile(r"(Wall time:? )[0-9.]+(?= seconds)"), r"\g<1>0.1"),
+    (re.compile(r"((?:wall_time|duration)_seconds\\*\":)[0-9.e-]+"), r"\g<1>0.1"),
+    # Sub-agents are named after a scientist drawn by lot.
+    (re.compile(r"(nickname\\*\":\\*\")[^\"\\]+"), r"\g<1>Ada"),
+    (re.compile(r"()(?:127\.0\.0\.1|localhost):\d{4,5}\b"), PROVIDER),
+)
+
+
+class Placeholders:
+    """One recorded case. The same id gets the same placeholder all through it, numbered as they appear.
+
+    roots: folders -> what to call them. words: names (of a user, a host) that must not stay.
+    """
+
+    def __init__(self, roots: Mapping[str, str] | None = None, words: Iterable[str] = ()) -> None:
+        self.roots = dict(sorted((roots or {}).items(), key=lambda pair: -len(pair[0])))
+        self._words = [re.compile(rf"(?<![\w-]){re.escape(word)}(?![\w-])") for word in words if len(word) > 2]
+        self._known: dict[str, str] = {}
+        self._counts: dict[str, int] = {}
+
+    def scrub(self, text: str) -> str:
+        """`text` (prose, JSON, event streams) without homes, names, keys, and the UUIDs of installations and sessions.
+        Envelopes are looked into and closed again."""
+        text = _ENVELOPE.sub(lambda found: self._scrub_envelope(found[0]), text)
+        for folder, name in self.roots.items():
+            text = text.replace(folder, name)
+        text = _KEYS.sub("[scrubbed]", _HOME.sub(r"\1user", text))
+        for word in self._words:
+            text = word.sub("[scrubbed]", text)
+        return _BARE_UUID.sub(lambda found: self._uuid(found[0]), self._mend(text))
+
+    def settle(self, text: str) -> str:
+        """`scrub`, and nothing that differs from run to run. Envelopes stay open, for people to read."""
+        text = open_envelopes(text)
+        for pattern, instead in _MOMENTS:
+            text = pattern.sub(instead, text)
+        text = _ANSWER.sub(lambda found: found[1] + self._known.get(found[2], found[2]), text)
+        return self.scrub(_ID.sub(lambda found: self._id(found[1], found[0]), text))
+
+    def rename(self, old: str, new: str) -> None:
+        """`settle` writes `new` wherever the id `old`, or its end in an envelope, stands."""
+        self._known |= {old: new, old[-8:]: new[-8:]}
+
+    def _uuid(self, found: str) -> str:
+        # Still a UUID: what reads recordings may expect one.
+        return self._name(found, "", lambda number: f"00000000-0000-4000-8000-{number:012d}")
+
+    def _id(self, prefix: str, found: str) -> str:
+        return self._name(found, prefix, lambda number: f"{prefix}{number}")
+
+    def _name(self, found: str, kind: str, name: Callable[[int], str]) -> str:
+        if found not in self._known:
+            self._counts[kind] = self._counts.get(kind, 0) + 1
+            self._known[found] = name(self._counts[kind])
+        return self._known[found]
+
+    def _mend(self, text: str) -> str:
+        """An event stream with the UUIDs replaced that are spread over its pieces: placeholders have their length."""
+        if not text.startswith(("data:", "event:", ":")):
+            return text
+        places = [place for found in _PIECE.finditer(text) for place in range(*found.span(1))]
+        joined, letters = "".join(text[place] for place in places), list(text)
+        for found in _BARE_UUID.finditer(joined):
+            if places[found.end() - 1] - places[found.start()] < len(found[0]):
+                continue  # it stands in one piece, as everywhere else
+            for place, letter in zip(places[found.start() : found.end()], self._uuid(found[0]), strict=True):
+                letters[place] = letter
+        return "".join(letters)
+
+    def _scrub_envelope(self, blob: str) -> str:
+        content = _unpack(blob)
+        return blob if content is None else _pack(json.loads(self.scrub(json.dumps(content, ensure_ascii=False))))
+
+
+# --- envelopes --------------------------------------------------------------------------------------------------------
+
+
+def open_envelopes(text: str) -> str:
+    """JSON text with each `encrypted_content` of ours readable. Compressed bytes differ from one zlib to another."""
+
+    def opened(found: re.Match[str]) -> str:
+        content = _unpack(found[1])
+        return found[0] if content is None else json.dumps(OPENED + json_bytes(content).decode(), ensure_ascii=False)
+
+    return _QUOTED_ENVELOPE.sub(opened, text)
+
+
+def close_envelopes(value: Any) -> Any:
+    """The JSON value as Codex sends it: opened envelopes packed again."""
+    if isinstance(value, dict):
+        return {key: close_envelopes(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [close_envelopes(inner) for inner in value]
+    if isinstance(value, str) and value.startswith(OPENED):
+        return _pack(json.loads(value.removeprefix(OPENED)))
+    return value
+
+
+def _pack(content: object) -> str:
+    return VERSION + base64.urlsafe_b64encode(zlib.compress(json_bytes(content), 6)).decode().rstrip("=")
+
+
+def _unpack(blob: str) -> Any:
+    packed = blob.removeprefix(VERSION)
+    try:
+        return json.loads(zlib.decompress(base64.urlsafe_b64decode(packed + "=" * (-len(packed) % 4))))
+    except (binascii.Error, zlib.error, ValueError):
+        return None
+
+
+# --- trimming ---------------------------------------------------------------------------------------------------------
+
+
+def shorten(value: Any, key: str = "") -> Any:
+    """A JSON value with its long prose cut: prompts, descriptions, grammars. What a program reads stays whole."""
+    if isinstance(value, dict):
+        return {name: shorten(inner, name) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [shorten(inner, key) for inner in value]
+    if isinstance(value, str) and key in _PROSE:
+        longest, kept = _PROSE[key]
+        return value if len(value) <= longest else f"{value[:kept]} [... {len(value) - kept} more characters]"
+    return value
+
+
+def keep_tools(request: dict[str, Any], called: Collection[str]) -> dict[str, Any]:
+    """The request without the tools that nobody calls. The first one stays: a request without tools is another case."""
+    return request | ({"tools": _kept(request["tools"], called)} if isinstance(request.get("tools"), list) else {})
+
+
+def _kept(tools: list[Any], called: Collection[str]) -> list[Any]:
+    return [tool for tool in tools if _is_called(tool, called)] or tools[:1]
+
+
+def _is_called(tool: Any, called: Collection[str]) -> bool:
+    inner = tool.get("tools") or () if isinstance(tool, dict) else ()
+    return any(_tool_name(one) in called for one in (tool, *inner))
+
+
+def _tool_name(tool: Any) -> str:
+    return str(tool.get("name") or tool.get("type")) if isinstance(tool, dict) else ""
+
+
+# --- writing ----------------------------------------------------------------------------------------------------------
+
+
+def pretty(value: object) -> str:
+    """JSON as one reads it: what fits stands on one line."""
+    return _pretty(value, "") + "\n"
+
+
+def _pretty(value: object, indent: str) -> str:
+    flat = json.dumps(value, ensure_ascii=False)
+    if not value or not isinstance(value, dict | list) or len(indent) + len(flat) <= WIDTH:
+        return flat
+    inner = indent + " "
+    if isinstance(value, dict):
+        rows = [f"{inner}{json.dumps(key, ensure_ascii=False)}: {_pretty(one, inner)}" for key, one in value.items()]
+    else:
+        rows = [inner + _pretty(one, inner) for one in value]
+    begin, end = "{}" if isinstance(value, dict) else "[]"
+    return f"{begin}\n" + ",\n".join(rows) + f"\n{indent}{end}"

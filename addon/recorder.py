@@ -1,0 +1,161 @@
+"""What is stored of a turn: both flows without their keys, metadata, comment, and a line in the log."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from mitmproxy import http
+
+from . import compat
+
+if TYPE_CHECKING:
+    from .exchange import Exchange
+
+logger = logging.getLogger(__name__)
+
+SCRUBBED = "[scrubbed]"
+FAILED = ":red_circle:"
+_SECRET_HEADERS = (
+    "authorization", "proxy-authorization", "api-key", "x-api-key", "x-goog-api-key", "cookie", "set-cookie",
+)  # fmt: skip
+_KNOWN_NOTES = 1000
+
+_logged_notes: set[str] = set()
+
+
+# --- keys -------------------------------------------------------------------------------------------------------------
+
+
+def scrub_headers(headers: http.Headers) -> None:
+    """Replace credentials; the scheme (Bearer) stays, it tells how the request was authorised."""
+    for name in _SECRET_HEADERS:
+        if name in headers:
+            scheme, space, rest = headers[name].partition(" ")
+            headers[name] = f"{scheme} {SCRUBBED}" if name.endswith("authorization") and space and rest else SCRUBBED
+
+
+def is_scrubbed(value: str) -> bool:
+    return SCRUBBED in value
+
+
+def scrub_flow(flow: http.HTTPFlow, secrets: Iterable[str] = ()) -> None:
+    """Take the keys out of a flow whose traffic is over."""
+    compat.scrub_backup(flow, scrub_headers)
+    for message in (flow.request, flow.response):
+        if message is None:
+            continue
+        scrub_headers(message.headers)
+        for secret in secrets:
+            if message.raw_content and secret.encode() in message.raw_content:
+                message.raw_content = message.raw_content.replace(secret.encode(), SCRUBBED.encode())
+
+
+# --- one turn ---------------------------------------------------------------------------------------------------------
+
+
+async def record(flow: http.HTTPFlow, exchange: Exchange) -> None:
+    """Everything that is left of a turn when it is over. Never raises."""
+    try:
+        scrub_flow(flow, exchange.secrets)
+        linked = _upstream_flow(flow, exchange)
+        flow.metadata["relay"] = _metadata(exchange, linked.id)
+        flow.comment = _comment(exchange)
+        if exchange.outcome.status == "failed":
+            flow.marked = FAILED
+        _log(exchange)
+        if flow.is_replay != "response":  # nothing went up: server replay answered
+            await compat.announce(linked)
+    except Exception:
+        logger.exception("a turn could not be recorded")
+        scrub_flow(flow)
+
+
+def _upstream_flow(flow: http.HTTPFlow, exchange: Exchange) -> http.HTTPFlow:
+    """The exchange with the provider as a flow of its own: seen, saved, and found by server replay."""
+    linked = http.HTTPFlow(flow.client_conn, flow.server_conn, live=False)
+    linked.request = exchange.upstream_request.copy()
+    linked.response = exchange.upstream_response
+    if linked.response is None or linked.response.raw_content is None:
+        linked.error = flow.error
+    linked.metadata["relay"] = {"role": "upstream", "id": exchange.id, "client_flow": flow.id}
+    linked.comment = f"upstream of {flow.id[:8]}"
+    scrub_flow(linked, exchange.secrets)
+    return linked
+
+
+def _metadata(exchange: Exchange, linked: str) -> dict[str, Any]:
+    """Plain values only: mitmproxy loses a flow whose metadata it can't write."""
+    outcome, context, timings = exchange.outcome, exchange.context, exchange.timings
+    found: dict[str, Any] = {
+        "role": "client",
+        "id": exchange.id,
+        "upstream_flow": linked,
+        "provider": exchange.upstream.authority,
+        "status": outcome.status,
+        "timings": {"first_byte": timings.first_byte, "first_token": timings.first_token, "total": timings.total},
+    }
+    if context is not None and exchange.translated is not None:
+        found |= {"model": context.model, "requested_model": context.requested_model, "profile": context.profile_name}
+        found["notes"] = list(exchange.translated.notes)
+    if outcome.summary is not None:
+        found |= {"usage": _plain(outcome.summary.usage), "finish": outcome.summary.finish_reason}
+        found["calls"] = list(outcome.summary.calls)
+        found["notes"] = [*found.get("notes", ()), *outcome.summary.notes]
+    if outcome.error is not None:
+        found["error"] = {"code": outcome.error.code, "message": outcome.error.message}
+    if exchange.body is not None and (exchange.body.raw.cut or exchange.body.sent.cut):
+        found["truncated"] = True
+    return found
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, dict):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(inner) for inner in value]
+    return value if value is None or isinstance(value, (str, int, float, bool)) else str(value)
+
+
+def _model(exchange: Exchange) -> str:
+    return exchange.context.model if exchange.context else "model list"
+
+
+def _tokens(exchange: Exchange) -> str:
+    """`1200 (1000 cached) in, 35 out`, or "" when the provider said nothing."""
+    usage = exchange.outcome.summary.usage if exchange.outcome.summary else None
+    if not usage:
+        return ""
+    details = usage.get("input_tokens_details")
+    cached = details.get("cached_tokens") if isinstance(details, dict) else None
+    note = f" ({cached} cached)" if cached else ""
+    return f"{usage.get('input_tokens')}{note} in, {usage.get('output_tokens')} out"
+
+
+def _end(exchange: Exchange) -> str:
+    outcome = exchange.outcome
+    if outcome.error is not None:
+        return f"{outcome.status} {outcome.error.code}: {outcome.error.message}"
+    return outcome.status
+
+
+def _comment(exchange: Exchange) -> str:
+    parts = [_model(exchange), _tokens(exchange), f"{exchange.timings.total or 0:.2f} s"]
+    if exchange.outcome.status != "completed":
+        parts.append(_end(exchange))
+    return " · ".join(part for part in parts if part)
+
+
+def _log(exchange: Exchange) -> None:
+    timings = exchange.timings
+    first = f"first token {timings.first_token:.2f} s" if timings.first_token is not None else ""
+    middle = [part for part in (_tokens(exchange), first, f"{timings.total or 0:.2f} s") if part]
+    level = logging.WARNING if exchange.outcome.error else logging.INFO
+    text = f"{_model(exchange)} at {exchange.upstream.authority}: {', '.join(middle)}, {_end(exchange)}"
+    logger.log(level, "%s", text)
+    summary_notes = exchange.outcome.summary.notes if exchange.outcome.summary else ()
+    for note in (*(exchange.translated.notes if exchange.translated else ()), *summary_notes):
+        if note not in _logged_notes and len(_logged_notes) < _KNOWN_NOTES:
+            _logged_notes.add(note)
+            logger.info("note: %s", note)

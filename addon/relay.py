@@ -1,0 +1,135 @@
+"""The script for `mitmdump -s addon/relay.py`: hooks in flow order, nothing else.
+
+Only live flows that came through a reverse mode are touched. Flows that are loaded, or added by this addon itself, run
+through the same hooks and are left alone.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Set as AbstractSet
+from pathlib import Path
+
+from mitmproxy import connection, ctx, http
+from mitmproxy.addonmanager import Loader
+from mitmproxy.proxy import server_hooks
+
+# mitmproxy puts only this script's own folder on the path, and a standalone mitmproxy can't install packages.
+if (_root := str(Path(__file__).resolve().parent.parent)) not in sys.path:
+    sys.path.append(_root)
+
+from addon import compat, exchange, recorder, replies, settings
+
+logger = logging.getLogger(__name__)
+
+
+class Relay:
+    def __init__(self) -> None:
+        self.settings: settings.Settings | None = None
+
+    def load(self, loader: Loader) -> None:
+        settings.declare(loader)
+        # Eager connects before the request is known, and a dead upstream then ends the client without an answer.
+        ctx.options.update(connection_strategy="lazy")
+        compat.install(replies.error_page)
+
+    def configure(self, updated: AbstractSet[str]) -> None:
+        if not settings.WATCHED & updated:
+            return
+        settings.refuse_unknown(compat.unknown_options("relay_"))
+        settings.refuse_streaming(ctx.options.stream_large_bodies)
+        values = {name: getattr(ctx.options, name) for name in settings.OPTIONS}
+        targets = [settings.Upstream(*target) for target in compat.running_targets()]
+        self.settings = settings.parse(values, targets)
+
+    def running(self) -> None:
+        if not compat.running_targets():
+            logger.warning(
+                "no reverse mode is running, nothing will be translated; add --mode reverse:http://HOST:PORT"
+            )
+
+    def request(self, flow: http.HTTPFlow) -> None:
+        target = _target(flow)
+        if target is None or flow.response is not None:
+            return
+        turn = exchange.open_exchange(flow.request, self.settings, target)
+        if isinstance(turn, http.Response):
+            flow.response = turn
+            flow.marked = recorder.FAILED
+        else:
+            turn.no_server = flow.server_conn
+            exchange.live[flow] = turn
+            flow.request = turn.upstream_request
+
+    def server_connect(self, data: server_hooks.ServerConnectionHookData) -> None:
+        if why := exchange.wrong_server(data.client, data.server):
+            logger.error("%s", why)
+            data.server.error = why
+
+    def responseheaders(self, flow: http.HTTPFlow) -> None:
+        if _target(flow) is None or flow.response is None:
+            return
+        turn = exchange.live.get(flow)
+        if turn is None:
+            if flow.response.raw_content is None:
+                logger.error("an answer that belongs to no translated request was stopped")
+                flow.kill()
+            return
+        try:
+            turn.begin_answer(flow)
+        except Exception:
+            logger.exception("unexpected error at the start of an answer")
+            turn.broken = replies.our_fault("this answer")
+            flow.response.stream = False  # buffered, and replaced in `response`
+
+    async def response(self, flow: http.HTTPFlow) -> None:
+        if _target(flow) is None:
+            return
+        turn = exchange.live.pop(flow, None)
+        if turn is None:
+            recorder.scrub_flow(flow)
+            return
+        try:
+            turn.finish_answer(flow)
+        except Exception:
+            logger.exception("unexpected error at the end of an answer")
+            flow.response = turn.refusal(replies.our_fault("this answer"))
+        await recorder.record(flow, turn)
+
+    async def error(self, flow: http.HTTPFlow) -> None:
+        if _target(flow) is None:
+            return
+        turn = exchange.live.pop(flow, None)
+        why = flow.error.msg if flow.error else "unknown error"
+        ended_by = compat.ended_by(flow)
+        if turn is None:
+            if not ended_by:
+                flow.response = replies.broken_request(flow.request, why)
+                compat.leave_last_words(flow, flow.response)
+            recorder.scrub_flow(flow)
+            return
+        try:
+            response, rest = turn.break_off(flow, why, ended_by)
+        except Exception:
+            logger.exception("unexpected error at the end of a broken answer")
+            response, rest = turn.refusal(replies.our_fault("this answer")), b""
+        compat.leave_last_words(flow, response, rest)
+        await recorder.record(flow, turn)
+
+    def client_disconnected(self, client: connection.Client) -> None:
+        compat.forget_client(client)
+
+    def done(self) -> None:
+        if compat.shutting_down():  # not when the script is reloaded, which turns survive
+            for flow, turn in list(exchange.live.items()):
+                turn.abandon(flow)
+        compat.uninstall()
+
+
+def _target(flow: http.HTTPFlow) -> settings.Upstream | None:
+    target = compat.reverse_target(flow) if flow.live else None
+    return settings.Upstream(*target) if target else None
+
+
+addons = [Relay()]

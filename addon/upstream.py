@@ -1,0 +1,83 @@
+"""What goes up to the provider: address, path, headers, and whose key."""
+
+from __future__ import annotations
+
+import re
+
+from mitmproxy import http
+
+import relay_translate
+from relay_translate import Profile
+
+from .recorder import is_scrubbed
+from .replies import Refused
+from .settings import Settings, Upstream
+
+USER_AGENT = f"codex-relay/{getattr(relay_translate, '__version__', '0')}"
+
+# A list of what goes up rather than of what does not: Codex adds headers with every version, and none of them is meant
+# for a provider. The last ones are how some providers attribute and trace requests.
+_UP = ("user-agent", "accept-language", "idempotency-key", "http-referer", "x-title", "traceparent", "tracestate")
+CREDENTIALS = ("authorization", "api-key", "x-api-key", "x-goog-api-key")
+_DOWN = re.compile(r"date|x-request-id|request-id|cf-ray|retry-after(-ms)?|(x-)?ratelimit.*")
+
+
+def chat_request(
+    client: http.Request, body: bytes, upstream: Upstream, settings: Settings, profile: Profile, *, stream: bool
+) -> http.Request:
+    """The request that is sent in place of the client's. Raises Refused when there is no key that could be sent."""
+    headers = _headers(client, upstream, settings, accept="text/event-stream" if stream else "application/json")
+    headers["content-type"] = "application/json"
+    return _request(client, "POST", profile.chat_path(upstream.base_path), headers, body, upstream)
+
+
+def models_request(client: http.Request, upstream: Upstream, settings: Settings, profile: Profile) -> http.Request:
+    headers = _headers(client, upstream, settings, accept="application/json")
+    return _request(client, "GET", upstream.models_path(profile), headers, b"", upstream)
+
+
+def headers_down(upstream: http.Headers) -> list[tuple[str, str]]:
+    """The provider's headers that a client may see. `openai-model` and `x-codex-*` would make Codex act on them."""
+    return [(name, value) for name, value in upstream.items(multi=True) if _DOWN.fullmatch(name.lower())]
+
+
+def _headers(client: http.Request, upstream: Upstream, settings: Settings, *, accept: str) -> http.Headers:
+    headers = http.Headers(host=upstream.authority)
+    for name in _UP:
+        if value := client.headers.get(name):
+            headers[name] = value
+    headers.setdefault("user-agent", USER_AGENT)
+    headers["accept"] = accept
+    for name, value in _credentials(client, settings.key_for(upstream)):
+        headers[name] = value
+    return headers
+
+
+def _credentials(client: http.Request, key: str) -> list[tuple[str, str]]:
+    if key:
+        return [("authorization", f"Bearer {key}")]
+    found = []
+    for name in CREDENTIALS:
+        value = client.headers.get(name, "").strip()
+        if is_scrubbed(value):
+            raise Refused(
+                401,
+                "invalid_api_key",
+                "this flow is replayed from a recording, which holds no key; set relay_api_key to replay it",
+            )
+        if value and value.lower() != "bearer":
+            found.append((name, value))
+    return found
+
+
+def _request(
+    client: http.Request, method: str, path: str, headers: http.Headers, body: bytes, upstream: Upstream
+) -> http.Request:
+    url = f"{upstream.scheme}://{upstream.authority}{path}"
+    request = http.Request.make(method, url, body, headers)
+    if client.is_http2 or client.is_http3:
+        # mitmproxy reuses HTTP/1 upstream connections by the version that the client's request has.
+        request.http_version = client.http_version
+        request.authority = upstream.authority
+        del request.headers["host"]
+    return request
