@@ -1,0 +1,1 @@
+"""The real Codex CLI through the real relay, against a scripted upstream."""

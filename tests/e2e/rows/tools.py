@@ -1,0 +1,213 @@
+"""Tools beyond the shell: MCP servers, pictures from tools, calls in odd shapes, calls that cannot work."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import replace
+
+from tests.e2e.config import catalog_of
+from tests.e2e.mcp_server import PICTURE
+from tests.e2e.rows import row
+from tests.e2e.rows.turns import shell
+from tests.e2e.stage import Stage
+from tests.scripted import Call, Reply, Seen, answer
+
+
+@row("parallel calls sharing index 0")
+async def shared_index(stage: Stage) -> None:
+    calls = [shell("echo left >> left.txt"), shell("echo right >> right.txt")]
+    stage.play(
+        answer(reasoning="Both.", calls=calls, shape="shared_index"),
+        answer(calls=[shell("echo whole")], shape="whole"),
+        answer("Both done."),
+    )
+    await stage.codex("go")
+    stage.says("Both done.")
+    stage.requests(3)
+    stage.file("left.txt", "left\n")
+    stage.file("right.txt", "right\n")
+
+
+@row("parallel calls, fragments interleaved")
+async def interleaved_calls(stage: Stage) -> None:
+    calls = [shell("echo left >> left.txt"), shell("echo right >> right.txt"), shell("echo middle >> middle.txt")]
+    stage.play(answer(reasoning="All.", calls=calls, shape="interleaved", by=3), answer("All done."))
+    await stage.codex("go")
+    stage.says("All done.")
+    stage.requests(2)
+    for name in ("left", "right", "middle"):
+        stage.file(f"{name}.txt", f"{name}\n")
+
+
+async def _mcp(stage: Stage) -> None:
+    """Arguments, no arguments as ``{}`` and as nothing at all, structured content."""
+    stage.play(
+        lambda seen: answer(
+            "Trying them.",
+            reasoning="Three tools.",
+            calls=[seen.call("tiny", "echo", text="hé", times=2), seen.call("tiny", "ping")],
+        ),
+        lambda seen: answer(calls=[Call(seen.tool("tiny", "ping"), ""), seen.call("tiny", "structured")]),
+        answer("All tools work."),
+    )
+    run = await stage.codex("try the tools")
+    stage.says("All tools work.")
+    stage.requests(3)
+    stage.sent(2, "echo: hé hé", "pong with {}")
+    stage.sent(3, "42")
+    ended = [(call["tool"], call["status"]) for call in run.items("mcp_tool_call")]
+    wanted = [("echo", "completed"), ("ping", "completed"), ("ping", "completed"), ("structured", "completed")]
+    stage.must(ended == wanted, f"the MCP calls went {ended}")
+
+
+@row("MCP: arguments, empty arguments")
+async def mcp_arguments(stage: Stage) -> None:
+    stage.home(mcp=["tiny"])
+    await _mcp(stage)
+
+
+@row("MCP, catalog without supports_search_tool")
+async def mcp_catalog(stage: Stage) -> None:
+    stage.home(mcp=["tiny"], catalog=catalog_of("scripted-model", supports_search_tool=False))
+    await _mcp(stage)
+
+
+@row("MCP: the same tool of two servers, a long name")
+async def mcp_two_servers(stage: Stage) -> None:
+    stage.home(mcp=["tiny", "tiny_second_server"])
+    stage.play(
+        lambda seen: answer(
+            reasoning="Which one?",
+            calls=[seen.call("tiny_second_server", "echo", text="a"), seen.call("mcp__tiny__", "echo", text="b")],
+        ),
+        lambda seen: answer(calls=[Call.of(name, {}) for name in seen.described("The tool with the long name.")]),
+        answer("Told apart."),
+    )
+    run = await stage.codex("try the tools")
+    stage.says("Told apart.")
+    stage.requests(3)
+    called = [call["server"] for call in run.items("mcp_tool_call")]
+    wanted = ["tiny_second_server", "tiny"]
+    stage.must(called[:2] == wanted and sorted(called[2:]) == sorted(wanted), f"the calls went to {called}")
+    stage.sent(2, "tiny_second_server echo: a", "echo: b")
+    stage.sent(3, "the long name was found")
+
+
+@row("deferred MCP (tool_search)")
+async def tool_search(stage: Stage) -> None:
+    stage.home(mcp=["tiny"], catalog=catalog_of("scripted-model", supports_search_tool=True))
+    stage.play(
+        lambda seen: answer(reasoning="I search.", calls=[seen.call("tool_search", query="echo text tiny", limit=4)]),
+        lambda seen: answer(reasoning="Found it.", calls=[seen.call("tiny", "echo", text="found")]),
+        answer("Searched and called."),
+    )
+    run = await stage.codex("echo something")
+    stage.says("Searched and called.")
+    stage.requests(3)
+    stage.sent(3, "echo: found")
+    stage.must([call["tool"] for call in run.items("mcp_tool_call")] == ["echo"], "the found tool was not called")
+
+
+def _picture_reached(stage: Stage, number: int, count: int) -> None:
+    """The picture is a picture to the model, not base64 text in a tool message."""
+    if len(stage.seen) < number:
+        stage.must(False, f"request {number} was never sent")
+        return
+    seen = stage.seen[number - 1]
+    stage.must(len(seen.images()) == count, f"{len(seen.images())} pictures reach the model, not {count}")
+    stage.must(PICTURE[:40] not in seen.text_of("tool", "assistant", "system"), "the picture is sent as text")
+
+
+@row("MCP / view_image picture")
+async def tool_picture(stage: Stage) -> None:
+    stage.home(mcp=["tiny"])
+    (stage.workspace / "red.png").write_bytes(base64.b64decode(PICTURE))
+    stage.play(
+        lambda seen: answer(reasoning="Show me.", calls=[seen.call("tiny", "pic"), shell("echo beside")]),
+        answer(reasoning="And the file.", calls=[Call.of("view_image", {"path": "red.png"})]),
+        answer("Two red squares."),
+    )
+    await stage.codex("look at the pictures")
+    stage.says("Two red squares.")
+    stage.requests(3)
+    stage.sent(2, "a red square", "Output:\nbeside\n")
+    _picture_reached(stage, 2, 1)
+    _picture_reached(stage, 3, 2)
+
+
+@row("arguments per character, emoji as split surrogate escapes")
+async def emoji_by_character(stage: Stage) -> None:
+    # The pair 😀 is written as two \u escapes, so at by=1 a cut falls between its halves (and inside each).
+    patch = "*** Begin Patch\n*** Add File: emoji.txt\n+smile \U0001f600 and \u00fcml\u00e4ut\n*** End Patch"
+
+    def escaped(seen: Seen) -> Reply:
+        call = seen.free_text("apply_patch", patch)
+        ascii_only = json.dumps(json.loads(call.arguments))
+        assert "\\ud83d\\ude00" in ascii_only
+        return answer("Löß 😀", calls=[replace(call, arguments=ascii_only)], by=1, ascii_only=True)
+
+    stage.home(catalog=catalog_of("scripted-model"))
+    stage.play(
+        escaped,
+        answer(calls=[Call("exec_command", json.dumps({"cmd": "printf '\U0001f600' > shell.txt"}))], by=1),
+        answer(calls=[Call("exec_command", '{"cmd": "printf \'\U0001f600\' >> shell.txt"}')], by=1),
+        answer("Smiled 😀."),
+    )
+    await stage.codex("smile")
+    stage.says("Smiled 😀.")
+    stage.requests(4)
+    stage.file("emoji.txt", "smile \U0001f600 and \u00fcml\u00e4ut\n")
+    stage.file("shell.txt", "\U0001f600\U0001f600")
+
+
+@row("broken JSON arguments")
+async def broken_arguments(stage: Stage) -> None:
+    stage.play(
+        answer(reasoning="Careless.", calls=[Call("exec_command", '{"cmd": "echo broken > broken.txt')]),
+        answer(reasoning="Again.", calls=[shell("echo fixed > fixed.txt")]),
+        answer("Fixed it."),
+    )
+    await stage.codex("go")
+    stage.says("Fixed it.")
+    stage.requests(3)
+    stage.file("fixed.txt", "fixed\n")
+    stage.must(not (stage.workspace / "broken.txt").exists(), "the broken call was run")
+    told = stage.seen[1].text_of("tool") if len(stage.seen) > 1 else ""
+    stage.must("parse" in told or "invalid" in told.lower(), f"the model is not told what was wrong: {told[:200]!r}")
+
+
+@row("call without id")
+async def call_without_id(stage: Stage) -> None:
+    stage.play(
+        answer(reasoning="No ids.", calls=[shell("echo left"), shell("echo right")], shape="no_id"),
+        answer("Ran both."),
+    )
+    await stage.codex("go")
+    stage.says("Ran both.")
+    stage.requests(2)
+    stage.sent(2, "Output:\nleft\n", "Output:\nright\n")
+
+
+@row("name repeated in each delta")
+async def name_repeated(stage: Stage) -> None:
+    stage.play(
+        answer(reasoning="Again and again.", calls=[shell("echo once")], shape="name_repeated", by=4),
+        answer("Ran once."),
+    )
+    await stage.codex("go")
+    stage.says("Ran once.")
+    stage.requests(2)
+    stage.sent(2, "Output:\nonce\n")
+
+
+@row("undeclared tool name")
+async def undeclared_tool(stage: Stage) -> None:
+    stage.play(
+        answer(reasoning="I try.", calls=[Call.of("no_such_tool", {"a": 1})]),
+        answer("There is no such tool."),
+    )
+    await stage.codex("go")
+    stage.says("There is no such tool.")
+    stage.requests(2)
+    stage.sent(2, "unsupported call")

@@ -1,0 +1,258 @@
+"""Turns that go well: text, shell, patches, pictures, reasoning, resumed sessions."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+
+from tests.e2e.config import catalog_of
+from tests.e2e.mcp_server import PICTURE
+from tests.e2e.rows import row
+from tests.e2e.stage import Stage
+from tests.scripted import Call, Reply, answer
+from tests.scripted.replies import Said
+
+PATCH = '*** Begin Patch\n*** Add File: new.txt\n+first line\n+"second" \\ line — ünï\n*** End Patch'
+PATCHED = 'first line\n"second" \\ line — ünï\n'
+
+
+def shell(command: str) -> Call:
+    return Call.of("exec_command", {"cmd": command})
+
+
+@row("plain text")
+async def plain_text(stage: Stage) -> None:
+    stage.play(answer("Hello from the scripted model."))
+    run = await stage.codex("say hello")
+    stage.says("Hello from the scripted model.")
+    stage.requests(1)
+    system = stage.seen[0].text_of("system")
+    stage.must(len(system) > 10_000, f"the base prompt is lost: {len(system)} characters of system text")
+    # Codex sends its base prompt first and further developer messages behind it; none may be dropped.
+    stage.must("Codex CLI" in system, "the system message does not hold the base prompt")
+    stage.should("<skills_instructions>" in stage.seen[0].text_of(), "a later developer message is lost")
+    stage.must(stage.seen[0].last_text.endswith("say hello"), "the user's words do not come last")
+    expected = {"input_tokens": 1200, "cached_input_tokens": 256, "output_tokens": 34, "reasoning_output_tokens": 7}
+    counted = {name: run.usage.get(name) for name in expected}
+    stage.should(counted == expected, f"usage is {counted}")
+
+
+@row("shell loop")
+async def shell_loop(stage: Stage) -> None:
+    stage.play(
+        answer(calls=[shell("echo one > made.txt && cat made.txt")]),
+        answer("Now the second.", calls=[shell("echo two >> made.txt && cat made.txt")]),
+        answer("Both lines are written."),
+    )
+    await stage.codex("write two lines")
+    stage.says("Both lines are written.")
+    stage.requests(3)
+    stage.file("made.txt", "one\ntwo\n")
+    stage.sent(2, "Output:\none\n")
+    stage.sent(3, "Output:\none\ntwo\n")
+
+
+@row("apply_patch (freeform)")
+async def apply_patch(stage: Stage) -> None:
+    stage.home(catalog=catalog_of("scripted-model"))
+    stage.play(
+        lambda seen: answer("Patching.", reasoning="A patch will do.", calls=[seen.free_text("apply_patch", PATCH)]),
+        answer("Patched."),
+    )
+    await stage.codex("add a file")
+    stage.says("Patched.")
+    stage.requests(2)
+    stage.file("new.txt", PATCHED)
+    offered = json.dumps(stage.seen[0].schema(stage.seen[0].tool("apply_patch")))
+    stage.should("begin_patch" in offered, "the patch grammar is not passed on")
+    stage.sent(2, "Success. Updated the following files")
+
+
+@row("parallel calls + text")
+async def parallel_and_text(stage: Stage) -> None:
+    stage.play(
+        answer(
+            "I look at both.",
+            reasoning="Two things at once.",
+            calls=[shell("echo left"), shell("echo right")],
+        ),
+        answer("Seen both."),
+    )
+    await stage.codex("look")
+    stage.says("Seen both.")
+    stage.requests(2)
+    stage.sent(2, "Output:\nleft\n", "Output:\nright\n")
+    turns = [message for message in stage.seen[-1].messages if message["role"] == "assistant"]
+    stage.should(
+        len(turns) == 1 and turns[0].get("content") == "I look at both." and len(turns[0]["tool_calls"]) == 2,
+        f"text, reasoning and calls of one turn are not one message: {turns}",
+    )
+
+
+@row("parallel calls, text behind them")
+async def text_behind_calls(stage: Stage) -> None:
+    calls = [shell("echo left"), shell("echo right")]
+    stage.play(answer("Both are started.", reasoning="Go.", calls=calls, calls_first=True), answer("Seen both."))
+    await stage.codex("look")
+    stage.says("Seen both.")
+    stage.requests(2)
+    stage.sent(2, "Output:\nleft\n", "Output:\nright\n", "Both are started.")
+
+
+@row("image input (-i)")
+async def image_input(stage: Stage) -> None:
+    picture = stage.workspace / "red.png"
+    picture.write_bytes(base64.b64decode(PICTURE))
+    stage.play(answer("A red square."))
+    await stage.codex("what is this?", images=[picture])
+    stage.says("A red square.")
+    stage.requests(1)
+    stage.must(len(stage.seen[0].images()) == 1, "the picture does not reach the model")
+    stage.must("what is this?" in stage.seen[0].last_text, "the question is lost")
+
+
+@row("reasoning over loop, strict provider")
+async def reasoning_loop(stage: Stage) -> None:
+    stage.play(
+        answer("One.", reasoning="First I count.\n", calls=[shell("echo 1")]),
+        answer(reasoning="Second — “quoted” 😀, \\ and\ttab ", calls=[shell("echo 2"), shell("echo 3")]),
+        answer("Done counting.", reasoning="That was it."),
+        answer(reasoning="A new turn.", calls=[shell("echo 4")]),
+        answer("Counted on.", reasoning="Finished."),
+    )
+    run = await stage.codex("count")
+    stage.says("Done counting.")
+    stage.should(any("First I count." in text for text in run.reasoning), f"reasoning is not shown: {run.reasoning}")
+    await stage.codex("count on", resume=True)
+    stage.says("Counted on.")
+    stage.requests(5)
+
+
+@row("reasoning in field `reasoning`, strict")
+async def reasoning_other_field(stage: Stage) -> None:
+    stage.play(
+        answer("One.", reasoning="I list first.", field="reasoning", calls=[shell("echo 1")]),
+        answer(reasoning="Then again.", field="reasoning", calls=[shell("echo 2")]),
+        answer("Done.", reasoning="That was it.", field="reasoning"),
+    )
+    await stage.codex("count")
+    stage.says("Done.")
+    stage.requests(3)
+
+
+@row("reasoning between text and calls, strict")
+async def reasoning_between(stage: Stage) -> None:
+    call = shell("echo 1")
+    whole = answer("A plan.", reasoning="First I think. ", calls=[call])
+    more = answer(reasoning="Then I think again.", calls=[call])
+    # Role, reasoning, text of the one; then reasoning and the call of the other, to its end.
+    stage.play(
+        Reply((*whole.pieces[:7], *more.pieces[1:]), said=Said("A plan.", "First I think. Then I think again.",
+              calls=more.said.calls)),
+        answer("Thought twice."),
+    )  # fmt: skip
+    await stage.codex("go")
+    stage.says("Thought twice.")
+    stage.requests(2)
+
+
+@row("reasoning, relay restarted between turns", own_relay=True)
+async def restart_between_turns(stage: Stage) -> None:
+    stage.play(
+        answer("One.", reasoning="First I count.", calls=[shell("echo 1")]),
+        answer("Done counting.", reasoning="That was it."),
+        answer(reasoning="A new turn.", calls=[shell("echo 2")]),
+        answer("Counted on.", reasoning="Finished."),
+    )
+    await stage.codex("count")
+    stage.says("Done counting.")
+    await stage.relay.restart()
+    await stage.codex("count on", resume=True)
+    stage.says("Counted on.")
+    stage.requests(4)
+
+
+@row("reasoning, relay restarted inside a turn", own_relay=True)
+async def restart_inside_turn(stage: Stage) -> None:
+    stage.home(request_retries=4, stream_retries=4)
+    stage.play(
+        answer("Wait.", reasoning="This takes a while.", calls=[shell("sleep 5; echo slept")]),
+        answer(reasoning="Again.", calls=[shell("echo 2")]),
+        answer("Well slept."),
+    )
+
+    async def restart() -> None:
+        while not stage.seen:  # noqa: ASYNC110 - the script knows no events, and 50 ms are no matter
+            await asyncio.sleep(0.05)
+        await asyncio.sleep(1)  # the first answer is through, its command sleeps
+        await stage.relay.restart()
+
+    await asyncio.gather(stage.codex("sleep"), restart())
+    stage.says("Well slept.")
+    stage.requests(3)
+
+
+@row("same call id twice")
+async def same_call_id(stage: Stage) -> None:
+    def call(command: str) -> Call:
+        return Call.of("exec_command", {"cmd": command}, id="functions.exec_command:0")
+
+    stage.play(
+        answer(reasoning="The first time.", calls=[call("echo first >> log.txt")]),
+        answer(reasoning="The second time.", calls=[call("echo second >> log.txt")]),
+        answer(reasoning="Twice at once.", calls=[call("echo third"), call("echo fourth")]),
+        answer("Three turns, one id."),
+    )
+    await stage.codex("go")
+    stage.says("Three turns, one id.")
+    stage.requests(4)
+    stage.file("log.txt", "first\nsecond\n")
+    stage.sent(4, "Output:\nthird\n", "Output:\nfourth\n")
+
+
+@row("exec resume, three turns")
+async def exec_resume(stage: Stage) -> None:
+    stage.play(
+        answer("First answer."),
+        answer(reasoning="Look it up.", calls=[shell("echo looked")]),
+        answer("Second answer."),
+        answer("Third answer."),
+    )
+    for prompt, text in (("one", "First answer."), ("two", "Second answer."), ("three", "Third answer.")):
+        await stage.codex(prompt, resume=prompt != "one")
+        stage.says(text)
+    stage.requests(4)
+    stage.sent(4, "First answer.", "Second answer.", "looked")
+
+
+@row("interrupted inside a call, then resumed")
+async def interrupted_and_resumed(stage: Stage) -> None:
+    stage.play(
+        answer("Long.", reasoning="This takes a while.", calls=[shell("sleep 60"), shell("echo beside")]),
+        answer(reasoning="Where was I?", calls=[shell("echo back")]),
+        answer("Back at work."),
+    )
+    killed = await stage.home().exec("sleep", limit=3)
+    stage.must(killed.exit_code is None, "the first turn ended by itself")
+    await stage.codex("go on", resume=True)
+    stage.says("Back at work.")
+    stage.requests(3)
+    stage.sent(3, "Output:\nback\n")
+
+
+@row("output schema")
+async def output_schema(stage: Stage) -> None:
+    schema = {
+        "type": "object",
+        "properties": {"answer": {"type": "integer"}},
+        "required": ["answer"],
+        "additionalProperties": False,
+    }
+    stage.play(answer('{"answer":42}'))
+    await stage.codex("the answer, please", schema=schema)
+    stage.says('{"answer":42}')
+    stage.requests(1)
+    wanted = stage.seen[0].body.get("response_format") or {}
+    stage.must(wanted.get("type") == "json_schema", f"the schema is lost: {wanted}")
+    stage.must((wanted.get("json_schema") or {}).get("schema") == schema, f"the schema changed: {wanted}")
