@@ -1,0 +1,99 @@
+"""Recordings of the real Codex are translated as they were when somebody last looked, byte for byte."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable
+
+import pytest
+
+from relay_translate import json_bytes
+from tests.golden import replay
+from tests.golden.cases import FIXTURES, GoldenTurn, golden_turns
+
+TURNS = golden_turns()
+SMALL = 2500  # bytes of a stream that is also fed byte by byte
+SPLITS: dict[str, Callable[[bytes], Iterable[bytes]]] = {
+    "by event": replay.by_event,
+    "whole": replay.whole,
+    "by 7 bytes": replay.by_bytes(7),
+    "by 1 byte": replay.by_bytes(1),
+}
+PRIVATE = re.compile(
+    r"\bsk-[A-Za-z0-9_-]{16,}|\bAIza[\w-]{30,}|\bgh[pousr]_\w{30,}|\bAKIA[0-9A-Z]{16}|[Bb]earer (?!\[)\S"
+    r"|/root/[\w.]|(?<![\w.-])/home/(?!user\b)\w|/Users/(?!user\b)\w|\w:\\+Users\\|/var/folders/|/tmp/(?!case\b)"
+    r"|\b(?!00000000-0000-4000-8000-)[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"
+    r"|_[0-9a-f]{32}(?![0-9a-f])|127\.0\.0\.1:\d"
+)  # fmt: skip
+
+
+def named(turns: list[GoldenTurn]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("turn", turns, ids=[turn.name for turn in turns])
+
+
+@named(TURNS)
+def test_request_is_translated_as_recorded(turn: GoldenTurn, updating: bool) -> None:
+    # Through bytes: what goes up is compared, and in the order in which it goes up.
+    made = replay.pretty(json.loads(json_bytes(replay.translated(turn).body))) + "\n"
+    if updating:
+        turn.write("chat_request.json", made)
+    assert made == turn.read("chat_request.json")
+
+
+@named(TURNS)
+def test_answer_is_translated_as_recorded(turn: GoldenTurn, updating: bool) -> None:
+    made = replay.answered(turn, replay.by_event)
+    if updating:
+        turn.write("response.sse", made)
+    assert made == turn.read("response.sse")
+
+
+@pytest.mark.parametrize("split", [name for name in SPLITS if name != "by event"])
+@named([turn for turn in TURNS if turn.answered])
+def test_answer_does_not_depend_on_how_it_is_cut_into_pieces(turn: GoldenTurn, split: str) -> None:
+    if split == "by 1 byte" and len(turn.upstream) > SMALL:
+        pytest.skip("large streams are cut by 7 bytes only")
+    made = replay.answered(turn, SPLITS[split])
+    assert replay.without_keep_alives(made) == replay.without_keep_alives(turn.read("response.sse"))
+
+
+def test_every_case_is_complete_and_nothing_else_lies_in_fixtures() -> None:
+    answer = {"response.sse", "chat_request.json", "request.json"}
+    expected = {turn.folder / name for turn in TURNS for name in (*answer, turn.upstream_name)}
+    expected |= {turn.folder.parent / "case.toml" for turn in TURNS}
+    found = {path for path in FIXTURES.glob("*/**/*") if path.is_file()}
+    assert found == expected
+    assert TURNS
+
+
+def test_every_version_is_described() -> None:
+    described = set(re.findall(r"^\| (\d+\.\d+\.\d+) ", (FIXTURES / "VERSIONS.md").read_text(encoding="utf-8"), re.M))
+    assert {turn.case["codex"] for turn in TURNS} <= described
+
+
+def test_fixtures_hold_nothing_of_a_person_or_a_machine() -> None:
+    found = [
+        f"{path.relative_to(FIXTURES)}:{number}: {private[0]}"
+        for path in sorted(FIXTURES.rglob("*"))
+        if path.is_file()
+        for number, line in enumerate(path.read_bytes().decode().splitlines(), 1)
+        for private in [PRIVATE.search(line)]
+        if private
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '"authorization": "Bearer abc"',
+        "<cwd>/home/jane/work</cwd>",
+        r"C:\\Users\\jane",
+        '"session_id": "01a20ed2-5165-7ef1-9588-f36562ecaa10"',
+        '"id": "rs_0617dc5c67044300be43b8f04a4b27a5_0"',
+        "sk-" + "a1b2" * 6,
+    ],
+)
+def test_private_text_is_found(line: str) -> None:
+    assert PRIVATE.search(line)
