@@ -1,0 +1,121 @@
+"""Child processes of the demo: started in groups of their own, followed line by line, always stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, STDOUT
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+MARK = "\x1e"  # starts a record of the tap: the record separator of JSON text sequences (RFC 7464)
+LINE_LIMIT = 1 << 24  # one tapped piece is one line, and a piece may hold a whole answer
+OWN_SETTINGS = ("RELAY_", "CODEX_RELAY_")
+
+
+def mitmproxy_tool(name: str, *options: str) -> list[str]:
+    """mitmdump or mitmweb of this very Python, wherever its scripts folder is."""
+    return [sys.executable, "-c", f"from mitmproxy.tools.main import {name} as run; run()", *options]
+
+
+def quiet_environment() -> dict[str, str]:
+    """The environment without the user's own settings of the relay: the demo shows the defaults."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(OWN_SETTINGS)}
+    return {**kept, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.asynccontextmanager
+async def running(
+    command: list[str], cwd: Path, env: dict[str, str], *, stdout: int = PIPE, stderr: int = STDOUT
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A child in a session of its own, so that a Ctrl-C reaches us alone and we stop it, with all it started."""
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        cwd=cwd,
+        env=env,
+        stdin=DEVNULL,
+        stdout=stdout,
+        stderr=stderr,
+        limit=LINE_LIMIT,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        await stop(process)
+
+
+async def stop(process: asyncio.subprocess.Process) -> None:
+    for kind, seconds in ((signal.SIGTERM, 5), (signal.SIGKILL, 5)):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, kind)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), seconds)
+            return
+
+
+@contextlib.asynccontextmanager
+async def following(
+    process: asyncio.subprocess.Process,
+    tapped: Callable[[dict[str, Any]], None] | None = None,
+    other: Callable[[str], None] | None = None,
+) -> AsyncIterator[list[str]]:
+    """Hands on each line of output as it comes: records of the tap to `tapped`, the rest to `other` and the list."""
+    log: list[str] = []
+
+    async def read() -> None:
+        output = process.stdout or process.stderr
+        assert output is not None
+        async for raw in output:
+            line = raw.decode("utf-8", "replace").rstrip("\r\n")
+            if line.startswith(MARK) and tapped:
+                tapped(json.loads(line[len(MARK) :]))
+                continue
+            log.append(line)
+            if other:
+                other(line)
+
+    reading = asyncio.create_task(read())
+    try:
+        yield log
+        with contextlib.suppress(TimeoutError):  # what an ended process has left in the pipe
+            await asyncio.wait_for(asyncio.shield(reading), 1)
+    finally:
+        reading.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await reading
+
+
+async def listens(process: asyncio.subprocess.Process, port: int, seconds: float) -> bool:
+    """Whether the process accepts connections before it ends or the time is up."""
+    deadline = asyncio.get_running_loop().time() + seconds
+    while process.returncode is None and asyncio.get_running_loop().time() < deadline:
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            await asyncio.sleep(0.05)
+        else:
+            writer.close()
+            return True
+    return False
+
+
+async def output_of(command: list[str], env: dict[str, str], seconds: float) -> str:
+    """What a short command prints. Raises OSError, also when it fails, or TimeoutError."""
+    async with running(command, Path.cwd(), env) as process:
+        output, _ = await asyncio.wait_for(process.communicate(), seconds)
+        if process.returncode:
+            raise OSError(f"{command[0]} ended with {process.returncode}")
+        return output.decode("utf-8", "replace")

@@ -1,0 +1,1 @@
+"""The benchmark: a command, never a timed test."""

@@ -1,0 +1,1 @@
+"""The codex-relay command, as a user runs it."""
