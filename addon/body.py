@@ -60,6 +60,7 @@ class BodyStream:
         self.provider = context.provider
         self.raw, self.sent = Kept(), Kept()
         self.called = False
+        self.last_sent = time.monotonic()
         self._encoding = content_encoding
         self._decoder: BodyDecoder | None = None
         self._timings = timings
@@ -89,6 +90,12 @@ class BodyStream:
         self._note(out)
         return out
 
+    def sign_of_life(self) -> bytes:
+        """An event for a client that has waited long; b"" when there is nothing to wait for."""
+        out = self.translator.keep_alive()
+        self._note(out)
+        return out
+
     def _receive(self, data: bytes) -> bytes:
         self.raw.add(data)
         if self._timings.first_byte is None:
@@ -104,6 +111,7 @@ class BodyStream:
         if not out:
             return
         self.sent.add(out)
+        self.last_sent = time.monotonic()
         if self._timings.first_token is None and b".delta" in out:
             self._timings.first_token = self._timings.now()
 

@@ -1,7 +1,8 @@
 """Every line that depends on a mitmproxy version or names something private in it.
 
 Three functions of mitmproxy's HTTP/1 layer (the same in 11.0.2 and 12.3) are replaced by thin wrappers and put back by
-`uninstall`. Where one is missing, mitmproxy's own behaviour remains and a warning says so once. HTTP/2 clients, which
+`uninstall`. Where one is missing, mitmproxy's own behaviour remains and a warning says so once. One private object is
+written to: a client connection's transport, for events between two pieces of a stream. HTTP/2 clients, which
 mitmproxy has only when client and upstream both speak TLS, get its own error pages.
 """
 
@@ -137,6 +138,40 @@ def _trailer_dropper(original: Any) -> Any:
         return _WithoutTrailers(reader) if expected_size is None else reader
 
     return make_body_reader
+
+
+def write_event(flow: http.HTTPFlow, make: Callable[[], bytes]) -> None:
+    """Write what `make` gives to an HTTP/1 client whose answer is streaming, between two calls of its stream.
+
+    mitmproxy has no way for that; its connection's own writer is used, and its idle watchdog told. Nothing is made
+    when the client can't be written to (HTTP/2 and TLS clients, whose bytes are not ours to frame).
+    """
+    handler = _handler_of(flow)
+    if (
+        handler is None
+        or flow.response is None
+        or flow.client_conn.tls
+        or not flow.request.http_version.startswith("HTTP/1")
+    ):
+        return
+    transport = handler.transports.get(flow.client_conn)
+    if transport is None or transport.writer is None or transport.writer.is_closing():
+        return
+    data = make()
+    if not data:
+        return
+    if "chunked" in flow.response.headers.get("transfer-encoding", "").lower():
+        data = b"%x\r\n%s\r\n" % (len(data), data)
+    transport.writer.write(data)
+    handler.timeout_watchdog.register_activity()
+
+
+def _handler_of(flow: http.HTTPFlow) -> Any:
+    server = ctx.master.addons.get("proxyserver")
+    for handler in getattr(server, "connections", {}).values():
+        if getattr(handler, "client", None) is flow.client_conn:
+            return handler if hasattr(handler, "transports") and hasattr(handler, "timeout_watchdog") else None
+    return None
 
 
 # --- reverse modes, options -------------------------------------------------------------------------------------------

@@ -33,7 +33,7 @@ from .encodings import EncodingError, decode_body
 from .intake import LARGEST_BODY, Route, read_body, route
 from .recorder import SCRUBBED, scrub_headers
 from .settings import Settings, Upstream
-from .upstream import CREDENTIALS, chat_request, headers_down, models_request
+from .upstream import CREDENTIALS, chat_request, headers_down, models_request, read_headers
 
 logger = logging.getLogger(__name__)
 
@@ -161,7 +161,7 @@ class Exchange:
         except EncodingError as error:
             return self.refusal(upstream_broke(f"{self.upstream.authority} sent an answer that can't be read: {error}"))
         if not 200 <= head.status_code < 300:
-            headers = {name.lower(): value for name, value in head.headers.items()}
+            headers = read_headers(head.headers)
             provider = self.upstream.authority
             return self.refusal(translate_error(head.status_code, headers, data, provider=provider))
         down = headers_down(head.headers)

@@ -46,4 +46,4 @@ def keep_alive(now: float) -> None:
     for flow, turn in list(exchange.live.items()):
         body = turn.body
         if body is not None and not body.translator.done and now - body.last_sent >= SILENCE:
-            compat.write_chunk(flow, body.sign_of_life)
+            compat.write_event(flow, body.sign_of_life)

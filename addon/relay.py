@@ -19,7 +19,7 @@ from mitmproxy.proxy import server_hooks
 if (_root := str(Path(__file__).resolve().parent.parent)) not in sys.path:
     sys.path.append(_root)
 
-from addon import compat, exchange, recorder, replies, settings
+from addon import compat, exchange, heartbeat, recorder, replies, settings
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 class Relay:
     def __init__(self) -> None:
         self.settings: settings.Settings | None = None
+        self.heartbeat = heartbeat.Heartbeat()
 
     def load(self, loader: Loader) -> None:
         settings.declare(loader)
@@ -44,6 +45,7 @@ class Relay:
         self.settings = settings.parse(values, targets)
 
     def running(self) -> None:
+        self.heartbeat.start()
         if not compat.running_targets():
             logger.warning(
                 "no reverse mode is running, nothing will be translated; add --mode reverse:http://HOST:PORT"
@@ -124,6 +126,7 @@ class Relay:
         if compat.shutting_down():  # not when the script is reloaded, which turns survive
             for flow, turn in list(exchange.live.items()):
                 turn.abandon(flow)
+        self.heartbeat.stop()
         compat.uninstall()
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from math import ceil
 
 from mitmproxy import http
 
@@ -39,6 +42,18 @@ def models_request(client: http.Request, upstream: Upstream, settings: Settings,
 def headers_down(upstream: http.Headers) -> list[tuple[str, str]]:
     """The provider's headers that a client may see. `openai-model` and `x-codex-*` would make Codex act on them."""
     return [(name, value) for name, value in upstream.items(multi=True) if _DOWN.fullmatch(name.lower())]
+
+
+def read_headers(upstream: http.Headers) -> dict[str, str]:
+    """A refusal's headers by lower-case name, with a `retry-after` date as seconds from now: reading it needs a clock,
+    and Codex waits for nothing else."""
+    headers = {name.lower(): value for name, value in upstream.items()}
+    try:
+        date = parsedate_to_datetime(headers.get("retry-after", ""))
+    except ValueError:
+        return headers
+    seconds = date.replace(tzinfo=date.tzinfo or UTC) - datetime.now(UTC)
+    return {**headers, "retry-after": str(max(0, ceil(seconds.total_seconds())))}
 
 
 def _headers(client: http.Request, upstream: Upstream, settings: Settings, *, accept: str) -> http.Headers:

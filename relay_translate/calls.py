@@ -69,7 +69,7 @@ class CallTracker:
         for key, value in raw.items():
             if key not in _KNOWN_KEYS and isinstance(value, dict) and value:
                 call.extra[key] = value
-        if arguments:
+        if arguments and not call.is_closed:  # else white space after the whole, or worse: the client has the call
             call.push(arguments, writer)
 
 

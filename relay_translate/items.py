@@ -61,6 +61,7 @@ class OpenItem:
         self.pieces: list[str] = []
         self.item_id = ""
         self.index = -1  # output_index; -1 until live
+        self.is_closed = False
         self._half = ""  # a high surrogate whose other half may be in the next piece
         self._place = ""
 
@@ -104,6 +105,7 @@ class OpenItem:
             self._half = ""
             self.push("\ufffd", writer)
         self.closing(writer)
+        self.is_closed = True
         item = self.finished()
         writer.write("response.output_item.done", output_index=self.index, item=item)
         return item

@@ -34,11 +34,6 @@ class Output:
         self._unique_call = UniqueIds()
         self._states_sent: set[int] = set()
 
-    @property
-    def is_holding(self) -> bool:
-        """Whether something has arrived that can't be shown yet."""
-        return len(self._waiting) > 1 or bool(self._waiting and not self._waiting[0].is_live)
-
     def text(self, piece: str) -> None:
         last = self._waiting[-1] if self._waiting else None
         if not isinstance(last, MessageItem):

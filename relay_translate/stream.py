@@ -84,7 +84,7 @@ class Answer:
 
     def keep_alive(self) -> None:
         """A real event: Codex's idle timer does not count comments."""
-        self._writer.write("response.in_progress", response={**self._base, "status": "in_progress", "output": []})
+        self._writer.write("response.in_progress", response=self.response())
 
     # -- chunks
 
@@ -333,11 +333,8 @@ class StreamTranslator:
         comments = self._decoder.comments
         for event in self._decoder.receive(data):
             self._event(event)
-        if not self._answer.ended and (self._decoder.comments > comments or self._is_holding()):
+        if not self._answer.ended and self._decoder.comments > comments:
             self._answer.keep_alive()
-
-    def _is_holding(self) -> bool:
-        return self._context.compaction or self._answer.output.is_holding
 
     def _is_other_body(self, data: bytes) -> bool:
         """An event stream begins with a field name or a comment, never with JSON or a page."""

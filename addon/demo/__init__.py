@@ -44,6 +44,7 @@ class Demo:
     speed: float = 1.0
     use_codex: bool = True
     web: bool = False
+    over: bool = False  # all that is left is somebody looking around
     folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="codex-relay-demo-")).resolve())
 
     @property
@@ -74,6 +75,10 @@ def run(*, speed: float = 1.0, use_codex: bool = True, web: bool = False, record
     demo.workspace.mkdir()
     try:
         return asyncio.run(_cancelled_by_sigterm(play(demo, turns, Screen())))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        if demo.over:
+            return 0
+        raise KeyboardInterrupt from None
     finally:
         for private in ("codex-home", "codex-tmp", "mitmproxy"):
             shutil.rmtree(demo.folder / private, ignore_errors=True)
@@ -115,9 +120,9 @@ async def play(demo: Demo, turns: list[provider.RecordedTurn], screen: Screen) -
         await asyncio.sleep(0.2)  # the tap's last lines
         if not screen.turns:
             raise DemoError(f"The client asked nothing of the relay (exit status {status}). Try --no-codex.")
+        summary(demo, screen, time.monotonic() - started)
         if demo.web:
-            await _stay(command, token, screen)
-    summary(demo, screen, time.monotonic() - started)
+            await _stay(demo, command, token, screen)
     return status or (1 if screen.failures else 0)
 
 
@@ -142,11 +147,11 @@ async def _until_listening(relay: asyncio.subprocess.Process, port: int, log: li
     raise DemoError(f"The relay did not start: {last}")
 
 
-async def _stay(command: list[str], token: str, screen: Screen) -> None:
+async def _stay(demo: Demo, command: list[str], token: str, screen: Screen) -> None:
     port = command[command.index("--web-port") + 1]
-    screen.heading(f"Look inside: http://127.0.0.1:{port}/?token={token}   (Ctrl-C ends the demo)")
-    with contextlib.suppress(asyncio.CancelledError):
-        await asyncio.Event().wait()
+    screen.heading(f"mitmweb: http://127.0.0.1:{port}/?token={token}   (Ctrl-C ends it)")
+    demo.over = True
+    await asyncio.Event().wait()
 
 
 # --- clients ----------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import time
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -66,7 +67,8 @@ def test_text_is_shown_while_it_arrives(tmp_path: Path) -> None:
     assert last - first > 0.5
 
 
-def test_ctrl_c_stops_everything(tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_stops_everything(how: signal.Signals, tmp_path: Path) -> None:
     env = environment(tmp_path)
     command = [*COMMAND, "demo", "--speed", "0.1"]
     with subprocess.Popen(
@@ -77,10 +79,28 @@ def test_ctrl_c_stops_everything(tmp_path: Path) -> None:
             if line.startswith("turn 1"):
                 break
         assert left_running(tmp_path) != []
-        demo.send_signal(signal.SIGINT)
+        demo.send_signal(how)
         _, errors = demo.communicate(timeout=30)
     assert demo.returncode == 130
     assert errors.strip() == "codex-relay: stopped"
+    assert left_running(tmp_path) == []
+
+
+def test_web_stays_until_ctrl_c(tmp_path: Path) -> None:
+    env = environment(tmp_path)
+    command = [*COMMAND, "demo", "--speed", "0", "--no-codex", "--web"]
+    with subprocess.Popen(
+        command, cwd=REPOSITORY, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as demo:
+        assert demo.stdout is not None
+        lines = iter(demo.stdout)
+        url = next(found[1] for line in lines if (found := re.match(r"mitmweb: (\S+)", line)))
+        with urllib.request.urlopen(url, timeout=30) as page:
+            assert page.status == 200
+            assert b"<title>mitmproxy" in page.read()
+        demo.send_signal(signal.SIGINT)
+        _, errors = demo.communicate(timeout=30)
+    assert (demo.returncode, errors) == (0, "")
     assert left_running(tmp_path) == []
 
 

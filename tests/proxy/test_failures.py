@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import re
 import ssl
 from collections.abc import Callable
+from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
@@ -286,3 +288,13 @@ async def test_mitmproxys_own_parts_are_put_back(proxy) -> None:
         during = (_http1.Http1Server.send, _http1.make_error_response, _http1.make_body_reader)
         assert all(one is not other for one, other in zip(before, during, strict=True))
     assert (_http1.Http1Server.send, _http1.make_error_response, _http1.make_body_reader) == before
+
+
+async def test_a_date_to_wait_for_is_told_in_seconds(proxy) -> None:
+    date = format_datetime(datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=30), usegmt=True)
+    async with proxy(answers("429 Too Many", b'{"error":"slow"}', Retry_After=date)) as relay:
+        error = (await relay.ask()).failure()
+    wait = re.search(r"try again in (\d+)s", error["message"])
+    assert error["code"] == "rate_limit_exceeded"
+    assert wait is not None
+    assert 25 <= int(wait[1]) <= 31

@@ -83,7 +83,8 @@ def _check_items(events: list[Json], ending: str, cut_call: bool) -> list[Json]:
     opened = 0
     for event in events:
         if event["type"] == "response.in_progress":
-            continue  # keep-alive
+            assert event["response"]["output"] == done  # a keep-alive
+            continue
         if event["type"] == "response.output_item.added":
             if item_events:
                 assert cut_call and item_events[0]["item"]["type"].endswith("_call"), "two items are open"
@@ -169,7 +170,8 @@ def _check_responses(events: list[Json], done: list[Json]) -> None:
     lifecycle = [event for event in events if "response" in event]
     assert len({event["response"]["id"] for event in lifecycle}) == 1
     for event in lifecycle[:-1]:
-        assert event["response"]["status"] == "in_progress" and event["response"]["output"] == []
+        assert event["response"]["status"] == "in_progress"
+    assert events[0]["response"]["output"] == events[1]["response"]["output"] == []
     last = events[-1]["response"]
     assert last["status"] == TERMINAL[events[-1]["type"]]
     assert last["output"] == done

@@ -75,3 +75,20 @@ def tool(call_id: str, content: str = "done") -> Json:
 
 def chat_user(content: Any) -> Json:
     return {"role": "user", "content": content}
+
+
+def check_history(sent: list[Json]) -> None:
+    """What every server insists on: each call answered right behind its message, once, and ids unique."""
+    waiting: list[str] = []
+    seen: set[str] = set()
+    for message in sent:
+        if message["role"] == "tool":
+            assert message["tool_call_id"] == waiting.pop(0)
+        else:
+            assert waiting == []
+        if message["role"] == "assistant":
+            assert message["content"] or message.get("tool_calls")
+            waiting = [call["id"] for call in message.get("tool_calls", [])]
+            assert seen.isdisjoint(waiting) and len(set(waiting)) == len(waiting)
+            seen.update(waiting)
+    assert waiting == []

@@ -168,6 +168,19 @@ def test_white_space_behind_whole_arguments_begins_no_other_call():
     assert brief(played.items) == [("function_call", "exec_command", '{"cmd":"ls"}\n')]
 
 
+@pytest.mark.parametrize("late", ["\n", '{"cmd":"rm"}', "}"])
+def test_what_comes_for_a_call_that_was_sent_is_ignored(late):
+    played = play_chunks(
+        call('{"cmd":"ls"}', "exec_command", "a", 0),
+        call('{"chars":"x"}', "write_stdin", "b", 1),
+        call(late, index=0),
+        text("Hello"),
+        call(late, index=1),
+        stop(),
+    )
+    assert brief(played.items) == [A, B, ("message", "Hello")]
+
+
 @pytest.mark.parametrize("pieces", [[], [""], ["{}"], ["{", "}"], ["{}", "\n"], [" ", "{}"], ["{}", "{}"], [" "]])
 def test_a_call_without_arguments_has_an_empty_object(pieces):
     played = play_chunks(call(None, "exec_command", "a"), *map(call, pieces), stop("tool_calls"))
@@ -214,12 +227,12 @@ def test_the_next_call_in_a_row_streams_too():
     assert played.deltas_by_piece()[:3] == [['{"cmd":"ls"}'], ['{"chars"'], [':"x"}']]
 
 
-def test_an_interleaved_call_waits_with_a_keep_alive_event():
+def test_an_interleaved_call_waits_for_its_turn():
     played = play_chunks(
         call('{"cmd"', "exec_command", "a", 0), call('{"chars"', "write_stdin", "b", 1), call(':"ls"}', index=0), stop(),
         end=b"",
     )  # fmt: skip
-    assert [event["type"] for event in played.by_piece[1]] == ["response.in_progress"]
+    assert played.by_piece[1] == []
     assert played.deltas_by_piece()[2] == [':"ls"}', '{"chars"']
 
 

@@ -12,6 +12,7 @@ from .items import (
     chat_call,
     chat_calls,
     chat_user,
+    check_history,
     custom,
     custom_output,
     developer,
@@ -20,26 +21,9 @@ from .items import (
     request,
     tool,
     user,
-)  # fmt: skip
+)
 
 LOST = "[output of a tool call that is no longer in the history, gone]"
-
-
-def check_history(sent):
-    """What every server insists on: each call answered right behind its message, once, and ids unique."""
-    waiting: list[str] = []
-    seen: set[str] = set()
-    for message in sent:
-        if message["role"] == "tool":
-            assert message["tool_call_id"] == waiting.pop(0)
-        else:
-            assert waiting == []
-        if message["role"] == "assistant":
-            assert message["content"] or message.get("tool_calls")
-            waiting = [call["id"] for call in message.get("tool_calls", [])]
-            assert seen.isdisjoint(waiting) and len(set(waiting)) == len(waiting)
-            seen.update(waiting)
-    assert waiting == []
 
 
 REPAIRS = {

@@ -65,6 +65,12 @@ def test_a_comment_gives_a_real_event():
 def test_a_comment_between_deltas_gives_a_real_event():
     played = play(event(text("a")), b":\n\n", event(text("b")), stream(stop()))
     assert [event["type"] for event in played.by_piece[1]] == ["response.in_progress"]
+    assert played.by_piece[1][0]["response"]["output"] == []
+
+
+def test_a_keep_alive_shows_what_is_finished():
+    played = play(event(text("a")), event(call('{"cmd":"ls"}', "exec_command", "c")), b":\n\n", stream(stop()))
+    assert brief(played.by_piece[2][0]["response"]["output"]) == [("message", "a")]
 
 
 def test_blank_lines_and_other_fields_are_nothing():

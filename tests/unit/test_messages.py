@@ -26,7 +26,7 @@ from .items import (
     said,
     tool,
     user,
-)  # fmt: skip
+)
 
 BLIND = Profile(name="blind", images=False)
 OPEN = Profile(name="open", merge_users=False, late_instructions="system", system_role="developer")

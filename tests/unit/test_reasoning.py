@@ -20,7 +20,7 @@ from relay_translate.reasoning import (
     seal_summary,
     unseal,
     unseal_summary,
-)  # fmt: skip
+)
 
 STATE = ReasoningState(
     "an1",

@@ -212,6 +212,25 @@ async def late_with_comments(stage: Stage) -> None:
     stage.requests(1)
 
 
+@row("first byte after 25 s (idle limit 15 s), silent behind the head")
+async def late_first_byte(stage: Stage) -> None:
+    stage.home(idle_ms=15000)
+    stage.play(answer("Late, but here.").led_by(Wait(25)))
+    await stage.codex("go", limit=60)
+    stage.says("Late, but here.")
+    stage.requests(1)
+
+
+@row("silence in mid answer for 12 s (idle limit 8 s)")
+async def silence_in_mid_answer(stage: Stage) -> None:
+    stage.home(idle_ms=8000)
+    start, rest = frame(chunk({"role": "assistant", "content": "Think"})), answer("ing took a while.")
+    stage.play(rest.led_by(start, Wait(12)))
+    await stage.codex("go", limit=60)
+    stage.says("Thinking took a while.")
+    stage.requests(1)
+
+
 @row("error event named `error`")
 async def named_error_event(stage: Stage) -> None:
     named = b'event: error\ndata: {"error":{"message":"Overloaded, sorry.","type":"overloaded_error"}}\n\n'
