@@ -140,6 +140,8 @@ class Exchange:
             flow.response = response
         if ended_by and not (self.body and self.body.translator.done):
             self.outcome = Outcome(ended_by, None, self.outcome.summary)
+        elif self.outcome.status == "completed":
+            flow.error = None  # Codex hangs up at the last event; a body that is still open behind it is no failure
         return response, rest
 
     def refusal(self, error: ApiError) -> http.Response:

@@ -282,6 +282,7 @@ async def test_a_client_that_leaves_after_the_last_event_is_no_failure(proxy) ->
         flow, _ = await relay.turn()
     assert flow.metadata["relay"]["status"] == "completed"
     assert flow.marked == ""
+    assert flow.error is None
 
 
 async def test_sixty_turns_at_once_keep_apart(proxy) -> None:
