@@ -31,7 +31,7 @@ from . import replies
 from .body import BodyStream, Timings
 from .encodings import EncodingError, decode_body
 from .intake import LARGEST_BODY, Route, read_body, route
-from .recorder import SCRUBBED, scrub_headers
+from .keys import SCRUBBED, scrub_headers
 from .settings import Settings, Upstream
 from .upstream import CREDENTIALS, chat_request, headers_down, models_request, read_headers
 

@@ -19,7 +19,7 @@ from mitmproxy.proxy import server_hooks
 if (_root := str(Path(__file__).resolve().parent.parent)) not in sys.path:
     sys.path.append(_root)
 
-from addon import compat, exchange, heartbeat, recorder, replies, settings
+from addon import compat, exchange, heartbeat, keys, recorder, replies, settings
 
 logger = logging.getLogger(__name__)
 
@@ -90,7 +90,7 @@ class Relay:
             return
         turn = exchange.live.pop(flow, None)
         if turn is None:
-            recorder.scrub_flow(flow)
+            keys.scrub_flow(flow)
             return
         try:
             turn.finish_answer(flow)
@@ -109,7 +109,7 @@ class Relay:
             if not ended_by:
                 flow.response = replies.broken_request(flow.request, why)
                 compat.leave_last_words(flow, flow.response)
-            recorder.scrub_flow(flow)
+            keys.scrub_flow(flow)
             return
         try:
             response, rest = turn.break_off(flow, why, ended_by)

@@ -12,7 +12,7 @@ from mitmproxy import http
 import relay_translate
 from relay_translate import Profile
 
-from .recorder import is_scrubbed
+from .keys import is_scrubbed
 from .replies import Refused
 from .settings import Settings, Upstream
 
