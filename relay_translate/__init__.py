@@ -10,7 +10,7 @@ from .json_text import json_bytes
 from .profiles import Profile, find_profile
 from .request import RequestOptions, TranslatedRequest, translate_request
 from .response import WholeReply, error_headers, error_stream, translate_response
-from .stream import StreamTranslator, TurnSummary
+from .translator import StreamTranslator, TurnSummary
 
 __version__ = "0.1.0"
 

@@ -9,7 +9,8 @@ from .errors import ApiError, error_body
 from .ids import NewId
 from .items import EventWriter
 from .json_text import json_bytes
-from .stream import Answer, StreamTranslator, TurnSummary
+from .stream import Answer
+from .translator import StreamTranslator, TurnSummary
 
 EVENT_STREAM = (("content-type", "text/event-stream; charset=utf-8"), ("cache-control", "no-cache"))
 JSON_BODY = (("content-type", "application/json"),)
