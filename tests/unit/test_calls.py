@@ -152,6 +152,21 @@ def test_the_legacy_function_call_is_a_call():
     assert played.items[0]["call_id"].startswith("call_")
 
 
+def test_an_id_that_comes_before_the_name_is_known_is_used():
+    played = play_chunks(call('{"cmd"', None, None), call("", id="late"), call(':"ls"}', "exec_command"), stop())
+    assert brief(played.items) == [A]
+    assert played.items[0]["call_id"] == "late"
+
+
+def test_what_hangs_on_a_call_stands_before_it():
+    played = play_chunks(
+        call('{"cmd":"ls"}', "exec_command", "a", 0, extra_content={"signature": "x"}),
+        call('{"chars":"x"}', "write_stdin", "b", 1, extra_content={"signature": "y"}),
+        stop("tool_calls"),
+    )
+    assert brief(played.items) == [("reasoning", ""), A, ("reasoning", ""), B]
+
+
 def test_ids_used_twice_are_made_unique():
     played = play_chunks(*(call(f'{{"n":{n}}}', "exec_command", "same", n) for n in range(3)), stop("tool_calls"))
     assert [item["call_id"] for item in played.items] == ["same", "same_2", "same_3"]

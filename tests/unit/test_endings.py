@@ -244,6 +244,11 @@ def test_a_json_answer_to_a_stream_request_is_streamed(before, size):
     assert played.end["usage"]["total_tokens"] == 11
 
 
+def test_a_json_answer_without_a_finish_reason_is_whole():
+    played = play(b'{"choices":[{"message":{"content":"Hello"}}]}')
+    assert brief(played.items) == [("message", "Hello")]
+
+
 @pytest.mark.parametrize(
     ("body", "said"),
     [

@@ -171,7 +171,7 @@ def test_a_request_too_large_for_a_gateway_makes_codex_compact(body):
         "Throttling: exceeds the context limit per second",
     ],
 )
-@pytest.mark.parametrize("status", [413, 429])
+@pytest.mark.parametrize("status", [413, 429, 498])
 def test_a_rate_is_not_a_length(wording, status):
     error = answer(status, {"error": {"message": wording, "code": "rate_limit_exceeded"}})
     assert (error.code, error.status) == ("rate_limit_exceeded", 429)

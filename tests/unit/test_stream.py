@@ -159,6 +159,14 @@ def test_think_tags_are_reasoning_wherever_they_are_cut():
         assert brief(played.items) == [("reasoning", "why"), ("message", "Hello <think>")]
 
 
+@pytest.mark.parametrize(
+    ("held", "items"), [("<thi", [("message", "<thi")]), ("<think>hm</thi", [("reasoning", "hm</thi")])]
+)
+def test_what_was_held_for_a_tag_is_said_before_a_call(held, items):
+    played = play_chunks(text(held), call("{}", "exec_command", "1"), stop("tool_calls"))
+    assert brief(played.items) == [*items, ("function_call", "exec_command", "{}")]
+
+
 def test_a_refusal_is_text():
     assert brief(play_chunks(chunk({"refusal": "I can't."}), stop()).items) == [("message", "I can't.")]
 
