@@ -23,6 +23,7 @@ QUOTA = "insufficient_quota"
 CONTEXT = "context_length_exceeded"
 
 DEFAULT_WAIT = 5.0  # seconds, when a provider limits the rate and does not say for how long
+LONGEST_WAIT = 900.0  # seconds; nobody watches a turn that sleeps longer, so it stops and says why
 LONGEST_SENTENCE = 2000  # characters of a provider's text that are passed on
 
 
@@ -212,6 +213,9 @@ def error_body(error: ApiError) -> bytes:
 
 def _limited(status: int, sentence: str, wait: float) -> ApiError:
     """A retry with a wait. Codex reads it from the sentence: "try again in 2.5s"."""
+    if wait > LONGEST_WAIT:
+        again = f"{sentence.rstrip('.')}. Try again in {wait / 60:.0f} minutes."
+        return ApiError(429, STOP, again, "rate_limit_error", retry_after=wait)
     if not _TRY_AGAIN.search(sentence):
         sentence = f"{sentence.rstrip('.')}. Please try again in {wait:g}s."
     return ApiError(max(status, 429), RATE_LIMIT, sentence, "rate_limit_error", retry_after=wait)

@@ -34,6 +34,7 @@ class ResponsesRequest(TypedDict, total=False):
 
 class InputTokensDetails(TypedDict):
     cached_tokens: int
+    cache_write_tokens: int
 
 
 class OutputTokensDetails(TypedDict):

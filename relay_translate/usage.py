@@ -32,7 +32,7 @@ def translate_usage(raw: object) -> ResponseUsage | None:
         completion += reasoning
     return {
         "input_tokens": prompt,
-        "input_tokens_details": {"cached_tokens": min(_cached(raw), prompt)},
+        "input_tokens_details": {"cached_tokens": min(_cached(raw), prompt), "cache_write_tokens": _cache_writes(raw)},
         "output_tokens": completion,
         "output_tokens_details": {"reasoning_tokens": reasoning},
         "total_tokens": max(total, prompt + completion),
@@ -44,7 +44,7 @@ def estimate_usage(input_tokens: int, output: list[Json]) -> ResponseUsage:
     output_tokens = max(1, estimate_tokens(output))
     return {
         "input_tokens": input_tokens,
-        "input_tokens_details": {"cached_tokens": 0},
+        "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
         "output_tokens": output_tokens,
         "output_tokens_details": {"reasoning_tokens": 0},
         "total_tokens": input_tokens + output_tokens,
@@ -75,6 +75,12 @@ def _cached(raw: Json) -> int:
         if isinstance(details, dict) and (found := _count(details, "cached_tokens")) is not None:
             return found
     return _count(raw, "prompt_cache_hit_tokens", "cached_tokens", "num_cached_tokens") or 0
+
+
+def _cache_writes(raw: Json) -> int:
+    """Tokens newly put into the provider's cache; OpenRouter tells."""
+    details = raw.get("prompt_tokens_details")
+    return (_count(details, "cache_write_tokens") or 0) if isinstance(details, dict) else 0
 
 
 def _reasoning(raw: Json) -> int:

@@ -189,5 +189,6 @@ def _check_usage(usage: Json) -> None:
         "input_tokens", "input_tokens_details", "output_tokens", "output_tokens_details", "total_tokens",
     }  # fmt: skip
     counts = [usage["input_tokens"], usage["output_tokens"], usage["total_tokens"]]
-    counts += [usage["input_tokens_details"]["cached_tokens"], usage["output_tokens_details"]["reasoning_tokens"]]
+    counts += [*usage["input_tokens_details"].values(), usage["output_tokens_details"]["reasoning_tokens"]]
+    assert usage["input_tokens_details"].keys() == {"cached_tokens", "cache_write_tokens"}
     assert all(type(count) is int and count >= 0 for count in counts)

@@ -331,3 +331,9 @@ def test_codex_hears_of_an_error_in_a_stream(context):
     assert [event["type"] for event in events] == ["response.created", "response.in_progress", "response.failed"]
     assert events[-1]["response"]["error"] == {"code": "invalid_prompt", "message": "No."}
     assert (events[-1]["response"]["model"], events[-1]["response"]["created_at"]) == ("gpt-x", 9)
+
+
+def test_a_wait_that_nobody_sits_through_stops_the_turn():
+    error = translate_error(429, {"retry-after": "7200"}, b'{"error":{"message":"Plan limit reached."}}')
+    assert (error.code, error.retry_after) == ("invalid_prompt", 7200)
+    assert error.message == "Plan limit reached. Try again in 120 minutes."

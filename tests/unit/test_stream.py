@@ -34,7 +34,7 @@ def test_a_text_answer_is_these_events_and_no_others():
     assert brief(played.items) == [("message", "Hello")]
     assert played.end["usage"] == {
         "input_tokens": 10,
-        "input_tokens_details": {"cached_tokens": 0},
+        "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
         "output_tokens": 2,
         "output_tokens_details": {"reasoning_tokens": 0},
         "total_tokens": 12,

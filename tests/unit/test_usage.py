@@ -5,10 +5,10 @@ import pytest
 from relay_translate.usage import translate_usage
 
 
-def usage(prompt, cached, completion, reasoning, total):
+def usage(prompt, cached, completion, reasoning, total, written=0):
     return {
         "input_tokens": prompt,
-        "input_tokens_details": {"cached_tokens": cached},
+        "input_tokens_details": {"cached_tokens": cached, "cache_write_tokens": written},
         "output_tokens": completion,
         "output_tokens_details": {"reasoning_tokens": reasoning},
         "total_tokens": total,
@@ -24,6 +24,10 @@ BASE = {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120}
         (BASE, usage(100, 0, 20, 0, 120)),
         (BASE | {"prompt_tokens_details": {"cached_tokens": 64}}, usage(100, 64, 20, 0, 120)),
         (BASE | {"prompt_tokens_details": None, "prompt_cache_hit_tokens": 30}, usage(100, 30, 20, 0, 120)),
+        (
+            BASE | {"prompt_tokens_details": {"cached_tokens": 8, "cache_write_tokens": 90}},
+            usage(100, 8, 20, 0, 120, written=90),
+        ),
         (BASE | {"cached_tokens": 31}, usage(100, 31, 20, 0, 120)),
         (BASE | {"num_cached_tokens": 32}, usage(100, 32, 20, 0, 120)),
         (BASE | {"prompt_token_details": {"cached_tokens": 33}}, usage(100, 33, 20, 0, 120)),
