@@ -31,15 +31,13 @@ from relay_translate import (
     translate_request,
 )
 from relay_translate.errors import upstream_broke
+from relay_translate.transcript import close_envelopes, open_envelopes, pretty
 
 from .placeholders import (
     CREATED_AT,
     PROVIDER,
     Placeholders,
-    close_envelopes,
     keep_tools,
-    open_envelopes,
-    pretty,
     shorten,
 )
 from .replies import is_codex
@@ -191,8 +189,8 @@ def extract(case: Case, *, trim: bool = False) -> tuple[dict[str, str], list[str
         for old, new in zip(_ids(_RECORDED_ID, turn.response), _ids(_FIXTURE_ID, response), strict=False):
             names.rename(old, new)
         folder = f"turn-{number}"
-        files[f"{folder}/request.json"] = pretty(request)
-        files[f"{folder}/chat_request.json"] = pretty(translated.body)
+        files[f"{folder}/request.json"] = pretty(request) + "\n"
+        files[f"{folder}/chat_request.json"] = pretty(translated.body) + "\n"
         files[f"{folder}/upstream.{'sse' if turn.answered else 'json'}"] = upstream
         files[f"{folder}/response.sse"] = open_envelopes(response)
         if translate_request(recorded, profile, options).body != json.loads(turn.chat_request):

@@ -6,22 +6,16 @@ also takes out what differs between two runs of the same thing, so that two reco
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import re
-import zlib
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
-from relay_translate import json_bytes
-from relay_translate.reasoning import VERSION
+from relay_translate.reasoning import VERSION, pack, unpack
+from relay_translate.transcript import open_envelopes
 
 PROVIDER = "provider.example"
 CREATED_AT = 1750000000  # the clock of every fixture, Unix seconds
-OPENED = VERSION.rstrip(".") + " "  # in fixtures an envelope stands open, as this and its JSON
-
-WIDTH = 120  # of lines in fixtures
 
 # Prose that is cut in trimmed fixtures: key -> (longer than, characters kept). 400 leaves Codex's short notices whole.
 _TEXT, _NOTE = (400, 200), (120, 60)
@@ -35,7 +29,6 @@ _BARE_UUID = re.compile(rf"(?<![0-9a-f-]){_UUID}(?![0-9a-f-])")
 _PIECE = re.compile(r'"(?:arguments|content|delta|reasoning|reasoning_content)": ?"((?:[^"\\]|\\.)*)"')  # of a stream
 _ANSWER = re.compile(r"(\banswer\\*\":\\*\")([0-9a-f]{8})\b")  # in an envelope: the end of an answer's id
 _ENVELOPE = re.compile(re.escape(VERSION) + r"[A-Za-z0-9_-]+")
-_QUOTED_ENVELOPE = re.compile(rf'"({_ENVELOPE.pattern})"')
 
 # Homes of people; a backslash is doubled as often as JSON stands in JSON.
 _HOME = re.compile(r"(?<![\w.-])(/home/|/Users/|[A-Za-z]:\\+Users\\+)(?!user\b)[^/\\\s\"'<>|:]+")
@@ -123,44 +116,8 @@ class Placeholders:
         return "".join(letters)
 
     def _scrub_envelope(self, blob: str) -> str:
-        content = _unpack(blob)
-        return blob if content is None else _pack(json.loads(self.scrub(json.dumps(content, ensure_ascii=False))))
-
-
-# --- envelopes --------------------------------------------------------------------------------------------------------
-
-
-def open_envelopes(text: str) -> str:
-    """JSON text with each `encrypted_content` of ours readable. Compressed bytes differ from one zlib to another."""
-
-    def opened(found: re.Match[str]) -> str:
-        content = _unpack(found[1])
-        return found[0] if content is None else json.dumps(OPENED + json_bytes(content).decode(), ensure_ascii=False)
-
-    return _QUOTED_ENVELOPE.sub(opened, text)
-
-
-def close_envelopes(value: Any) -> Any:
-    """The JSON value as Codex sends it: opened envelopes packed again."""
-    if isinstance(value, dict):
-        return {key: close_envelopes(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [close_envelopes(inner) for inner in value]
-    if isinstance(value, str) and value.startswith(OPENED):
-        return _pack(json.loads(value.removeprefix(OPENED)))
-    return value
-
-
-def _pack(content: object) -> str:
-    return VERSION + base64.urlsafe_b64encode(zlib.compress(json_bytes(content), 6)).decode().rstrip("=")
-
-
-def _unpack(blob: str) -> Any:
-    packed = blob.removeprefix(VERSION)
-    try:
-        return json.loads(zlib.decompress(base64.urlsafe_b64decode(packed + "=" * (-len(packed) % 4))))
-    except (binascii.Error, zlib.error, ValueError):
-        return None
+        content = unpack(blob)
+        return blob if content is None else pack(json.loads(self.scrub(json.dumps(content, ensure_ascii=False))))
 
 
 # --- trimming ---------------------------------------------------------------------------------------------------------
@@ -194,24 +151,3 @@ def _is_called(tool: Any, called: Collection[str]) -> bool:
 
 def _tool_name(tool: Any) -> str:
     return str(tool.get("name") or tool.get("type")) if isinstance(tool, dict) else ""
-
-
-# --- writing ----------------------------------------------------------------------------------------------------------
-
-
-def pretty(value: object) -> str:
-    """JSON as one reads it: what fits stands on one line."""
-    return _pretty(value, "") + "\n"
-
-
-def _pretty(value: object, indent: str) -> str:
-    flat = json.dumps(value, ensure_ascii=False)
-    if not value or not isinstance(value, dict | list) or len(indent) + len(flat) <= WIDTH:
-        return flat
-    inner = indent + " "
-    if isinstance(value, dict):
-        rows = [f"{inner}{json.dumps(key, ensure_ascii=False)}: {_pretty(one, inner)}" for key, one in value.items()]
-    else:
-        rows = [inner + _pretty(one, inner) for one in value]
-    begin, end = "{}" if isinstance(value, dict) else "[]"
-    return f"{begin}\n" + ",\n".join(rows) + f"\n{indent}{end}"

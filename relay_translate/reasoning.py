@@ -57,7 +57,7 @@ def seal(state: ReasoningState, profile: str, model: str) -> str:
         content["details"] = list(state.details)
     if state.calls:
         content["calls"] = {str(position): extra for position, extra in state.calls.items()}
-    return _pack(content)
+    return pack(content)
 
 
 def unseal(blob: object, profile: str, model: str) -> ReasoningState | None:
@@ -65,7 +65,7 @@ def unseal(blob: object, profile: str, model: str) -> ReasoningState | None:
 
     Opaque details and call state are good only for the model that made them; the text is good for its provider.
     """
-    content = _unpack(blob)
+    content = unpack(blob)
     if content is None or content.get("profile") != profile:
         return None
     text, details, calls = content.get("text"), content.get("details"), content.get("calls")
@@ -82,12 +82,12 @@ def unseal(blob: object, profile: str, model: str) -> ReasoningState | None:
 
 def seal_summary(text: str) -> str:
     """A compaction item's `encrypted_content`: the summary itself, readable by any relay of this kind."""
-    return _pack({"summary": text})
+    return pack({"summary": text})
 
 
 def unseal_summary(blob: object) -> str | None:
     """The summary in a compaction item, or None when it is not ours."""
-    content = _unpack(blob)
+    content = unpack(blob)
     summary = content.get("summary") if content else None
     return summary if isinstance(summary, str) else None
 
@@ -146,11 +146,13 @@ def _continues(last: Json, piece: Json) -> bool:
     return all(last.get(key) == piece.get(key) for key in ("index", "type"))
 
 
-def _pack(content: Json) -> str:
+def pack(content: Json) -> str:
+    """JSON as an `encrypted_content` of ours."""
     return VERSION + base64.urlsafe_b64encode(zlib.compress(json_bytes(content), 6)).decode().rstrip("=")
 
 
-def _unpack(blob: object) -> Json | None:
+def unpack(blob: object) -> Json | None:
+    """What `pack` was given; None for anything else, which is no error."""
     if not isinstance(blob, str) or not blob.startswith(VERSION):
         return None
     packed = blob[len(VERSION) :]

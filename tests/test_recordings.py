@@ -14,8 +14,9 @@ from mitmproxy import http, io
 from mitmproxy.test import tflow, tutils
 
 from addon import fixtures
-from addon.placeholders import Placeholders, close_envelopes, keep_tools, open_envelopes, shorten
+from addon.placeholders import Placeholders, keep_tools, shorten
 from relay_translate.reasoning import seal_summary, unseal_summary
+from relay_translate.transcript import close_envelopes, open_envelopes
 from tests.e2e.install import CURRENT, CodexMissing, find_codex, version_of
 from tests.golden.cases import FIXTURES
 from tests.golden.test_fixtures import PRIVATE

@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import re
-import zlib
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
 
 from relay_translate import (
     StreamTranslator,
     TranslatedRequest,
     error_stream,
     find_profile,
-    json_bytes,
     translate_error,
     translate_request,
 )
 from relay_translate.errors import upstream_broke
-from relay_translate.reasoning import VERSION
+from relay_translate.transcript import close_envelopes, open_envelopes
 from tests.golden.cases import GoldenTurn
 
 CREATED_AT = 1750000000
-WIDTH = 120
-OPENED = VERSION.rstrip(".") + " "  # an envelope that stands open, for people to read: this and its JSON
-_QUOTED_ENVELOPE = re.compile(rf'"{re.escape(VERSION)}([A-Za-z0-9_-]+)"')
 _SEQUENCE = re.compile(r'"sequence_number":\d+')
 _EVENT_END = re.compile(rb"(?<=\n\n)|(?<=\r\n\r\n)")
 
@@ -34,7 +26,7 @@ _EVENT_END = re.compile(rb"(?<=\n\n)|(?<=\r\n\r\n)")
 
 
 def translated(turn: GoldenTurn) -> TranslatedRequest:
-    return translate_request(with_closed_envelopes(turn.request), find_profile(name=turn.case["profile"]), turn.options)
+    return translate_request(close_envelopes(turn.request), find_profile(name=turn.case["profile"]), turn.options)
 
 
 def answered(turn: GoldenTurn, split: Callable[[bytes], Iterable[bytes]]) -> str:
@@ -49,7 +41,7 @@ def answered(turn: GoldenTurn, split: Callable[[bytes], Iterable[bytes]]) -> str
         out += translator.fail(upstream_broke(f"{context.provider} broke off its answer: {facts['broken_off']}"))
     else:
         out += translator.finish()
-    return with_open_envelopes(out.decode())
+    return open_envelopes(out.decode())
 
 
 def numbered_ids(turn: int) -> Callable[[str], str]:
@@ -91,38 +83,3 @@ def without_keep_alives(stream: str) -> str:
     said = [event for n, event in enumerate(events) if n == 1 or not event.startswith("event: response.in_progress\n")]
     numbers = iter(range(len(said)))
     return "\n\n".join(_SEQUENCE.sub(f'"sequence_number":{next(numbers)}', event, count=1) for event in said)
-
-
-def with_open_envelopes(text: str) -> str:
-    """Compressed bytes differ from one zlib to another; what is inside does not."""
-
-    def opened(found: re.Match[str]) -> str:
-        data = zlib.decompress(base64.urlsafe_b64decode(found[1] + "=" * (-len(found[1]) % 4)))
-        return json.dumps(OPENED + json_bytes(json.loads(data)).decode(), ensure_ascii=False)
-
-    return _QUOTED_ENVELOPE.sub(opened, text)
-
-
-def with_closed_envelopes(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: with_closed_envelopes(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [with_closed_envelopes(inner) for inner in value]
-    if isinstance(value, str) and value.startswith(OPENED):
-        packed = zlib.compress(value.removeprefix(OPENED).encode())
-        return VERSION + base64.urlsafe_b64encode(packed).decode().rstrip("=")
-    return value
-
-
-def pretty(value: object, indent: str = "") -> str:
-    """JSON as one reads it: what fits stands on one line."""
-    flat = json.dumps(value, ensure_ascii=False)
-    if not value or not isinstance(value, dict | list) or len(indent) + len(flat) <= WIDTH:
-        return flat
-    inner = indent + " "
-    if isinstance(value, dict):
-        rows = [f"{inner}{json.dumps(key, ensure_ascii=False)}: {pretty(one, inner)}" for key, one in value.items()]
-    else:
-        rows = [inner + pretty(one, inner) for one in value]
-    begin, end = "{}" if isinstance(value, dict) else "[]"
-    return f"{begin}\n" + ",\n".join(rows) + f"\n{indent}{end}"

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 import pytest
 
 from relay_translate import json_bytes
+from relay_translate.transcript import pretty
 from tests.golden import replay
 from tests.golden.cases import FIXTURES, GoldenTurn, golden_turns
 
@@ -35,7 +36,7 @@ def named(turns: list[GoldenTurn]) -> pytest.MarkDecorator:
 @named(TURNS)
 def test_request_is_translated_as_recorded(turn: GoldenTurn, updating: bool) -> None:
     # Through bytes: what goes up is compared, and in the order in which it goes up.
-    made = replay.pretty(json.loads(json_bytes(replay.translated(turn).body))) + "\n"
+    made = pretty(json.loads(json_bytes(replay.translated(turn).body))) + "\n"
     if updating:
         turn.write("chat_request.json", made)
     assert made == turn.read("chat_request.json")
