@@ -97,6 +97,11 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 def _serve(arguments: argparse.Namespace) -> int:
     """Becomes mitmdump, so that signals and the exit status are its own."""
+    # mitmdump would only print the number of the error. An address given after -- is not ours to judge.
+    own_address = not any("listen" in option for option in arguments.passed_on)
+    if own_address and (why := processes.why_not_listen(arguments.port)):
+        print(f"codex-relay: Cannot listen on port {arguments.port}: {why}. Choose another with --port.", file=sys.stderr)
+        return 1
     url = urlsplit(arguments.upstream)
     options = ["-s", str(demo.relay_script()), "--listen-host", "127.0.0.1"]
     options += ["--mode", f"reverse:{url.scheme}://{url.netloc}@{arguments.port}"]

@@ -203,6 +203,18 @@ def _http_target(mode: mode_specs.ProxyMode) -> Target | None:
     return ("http" if mode.scheme == "http" else "https", host.lower(), port)
 
 
+def listens_to_everybody() -> bool:
+    """Whether a reverse mode has no address of its own to listen on, neither in its spec nor by --listen-host."""
+    for spec in ctx.options.mode:
+        try:
+            mode = mode_specs.ProxyMode.parse(spec)
+        except ValueError:
+            continue
+        if _http_target(mode) is not None and mode.listen_host(ctx.options.listen_host) in ("", "0.0.0.0", "::"):
+            return True
+    return False
+
+
 def unknown_options(prefix: str) -> list[str]:
     """Names given by `--set` or config.yaml that no addon has declared: mitmproxy keeps them and says nothing."""
     return sorted(name for name in getattr(ctx.options, "deferred", {}) if name.startswith(prefix))

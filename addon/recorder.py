@@ -19,6 +19,13 @@ _KNOWN_NOTES = 1000
 _logged_notes: set[str] = set()
 
 
+def is_replayed_upstream(flow: http.HTTPFlow) -> bool:
+    """Whether somebody sends the provider's side of a turn again: it is in the provider's language already, and its
+    answer is for the person who looks at it, not for a client."""
+    stored = flow.metadata.get("relay")
+    return flow.is_replay == "request" and isinstance(stored, dict) and stored.get("role") == "upstream"
+
+
 async def record(flow: http.HTTPFlow, exchange: Exchange) -> None:
     """Everything that is left of a turn when it is over. Never raises."""
     try:

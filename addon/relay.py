@@ -13,13 +13,14 @@ from pathlib import Path
 
 from mitmproxy import connection, ctx, http
 from mitmproxy.addonmanager import Loader
+from mitmproxy.exceptions import OptionsError
 from mitmproxy.proxy import server_hooks
 
 # mitmproxy puts only this script's own folder on the path, and a standalone mitmproxy can't install packages.
 if (_root := str(Path(__file__).resolve().parent.parent)) not in sys.path:
     sys.path.append(_root)
 
-from addon import compat, exchange, heartbeat, keys, recorder, replies, settings
+from addon import compat, exchange, heartbeat, keys, recorder, replies, settings, upstream
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +28,7 @@ logger = logging.getLogger(__name__)
 class Relay:
     def __init__(self) -> None:
         self.settings: settings.Settings | None = None
+        self.is_running = False
         self.heartbeat = heartbeat.Heartbeat()
 
     def load(self, loader: Loader) -> None:
@@ -38,6 +40,15 @@ class Relay:
     def configure(self, updated: AbstractSet[str]) -> None:
         if not settings.WATCHED & updated:
             return
+        try:
+            self._configure()
+        except OptionsError as wrong:
+            if self.is_running:
+                raise  # mitmproxy takes the change back and says why
+            # Raised at the start it would be shown as a traceback; an error in the log ends the start as well.
+            logger.error("%s", wrong)
+
+    def _configure(self) -> None:
         settings.refuse_unknown(compat.unknown_options("relay_"))
         settings.refuse_streaming(ctx.options.stream_large_bodies)
         values = {name: getattr(ctx.options, name) for name in settings.OPTIONS}
@@ -45,7 +56,13 @@ class Relay:
         self.settings = settings.parse(values, targets)
 
     def running(self) -> None:
+        self.is_running = True
         self.heartbeat.start()
+        if compat.listens_to_everybody():
+            logger.warning(
+                "the relay listens on every network interface, for anybody who can reach this machine; "
+                "add --listen-host 127.0.0.1"
+            )
         if not compat.running_targets():
             logger.warning(
                 "no reverse mode is running, nothing will be translated; add --mode reverse:http://HOST:PORT"
@@ -54,6 +71,9 @@ class Relay:
     def request(self, flow: http.HTTPFlow) -> None:
         target = _target(flow)
         if target is None or flow.response is not None:
+            return
+        if recorder.is_replayed_upstream(flow):
+            flow.response = upstream.refuse_replay(flow.request, self.settings)
             return
         turn = exchange.open_exchange(flow.request, self.settings, target)
         if isinstance(turn, http.Response):
@@ -74,7 +94,7 @@ class Relay:
             return
         turn = exchange.live.get(flow)
         if turn is None:
-            if flow.response.raw_content is None:
+            if flow.response.raw_content is None and not recorder.is_replayed_upstream(flow):
                 logger.error("an answer that belongs to no translated request was stopped")
                 flow.kill()
             return
@@ -106,7 +126,7 @@ class Relay:
         why = flow.error.msg if flow.error else "unknown error"
         ended_by = compat.ended_by(flow)
         if turn is None:
-            if not ended_by:
+            if not ended_by and not recorder.is_replayed_upstream(flow):
                 flow.response = replies.broken_request(flow.request, why)
                 compat.leave_last_words(flow, flow.response)
             keys.scrub_flow(flow)

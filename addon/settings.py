@@ -35,8 +35,8 @@ OPTIONS: Mapping[str, tuple[str, str]] = MappingProxyType(
         ),
         "relay_api_key": (
             "",
-            "The provider's key, or where to find it: $NAME, env:NAME, or a bare NAME in capitals with an underscore "
-            "(OPENROUTER_API_KEY) is an environment variable; anything else is the key itself. "
+            "The provider's key, or better the name of the environment variable that holds it: OPENROUTER_API_KEY, "
+            "$NAME or env:NAME. Anything else is the key itself. "
             "It goes to the upstream only. Empty: the client's own key is passed on.",
         ),
         "relay_model_map": (
@@ -107,6 +107,12 @@ class Settings:
         """The key, if `upstream` is the one it was configured for, else ""."""
         configured = self.targets if self.upstream is None else (self.upstream,)
         return self.api_key if upstream in configured else ""
+
+    def key_at(self, scheme: str, host: str, port: int) -> str:
+        """The key, if it was configured for the server at this address, else ""."""
+        configured = self.targets if self.upstream is None else (self.upstream,)
+        same = any((one.scheme, one.host, one.port) == (scheme, host.lower(), port) for one in configured)
+        return self.api_key if same else ""
 
     def profile_for(self, upstream: Upstream, model: str = "") -> Profile:
         return find_profile(host=upstream.host, model=map_model(model, self.model_map), name=self.profile)
@@ -211,8 +217,8 @@ def _api_key(value: str, environ: Mapping[str, str]) -> str:
         name = value.removeprefix("$").removeprefix("env:").strip("{}")
         if not _VARIABLE.fullmatch(name):
             raise OptionsError("relay_api_key: what follows $ or env: is not the name of an environment variable")
-    elif _BARE_VARIABLE.fullmatch(value):
-        name = value
+    elif (_VARIABLE.fullmatch(value) and value in environ) or _BARE_VARIABLE.fullmatch(value):
+        name = value  # nobody's key is the name of a variable that is set; what looks like one has been forgotten
     if not name:
         key, where = value, "relay_api_key"
     else:

@@ -10,10 +10,10 @@ from math import ceil
 from mitmproxy import http
 
 import relay_translate
-from relay_translate import Profile
+from relay_translate import ApiError, Profile
 
 from .keys import is_scrubbed
-from .replies import Refused
+from .replies import Refused, as_status
 from .settings import Settings, Upstream
 
 USER_AGENT = f"codex-relay/{getattr(relay_translate, '__version__', '0')}"
@@ -54,6 +54,21 @@ def read_headers(upstream: http.Headers) -> dict[str, str]:
         return headers
     seconds = date.replace(tzinfo=date.tzinfo or UTC) - datetime.now(UTC)
     return {**headers, "retry-after": str(max(0, ceil(seconds.total_seconds())))}
+
+
+def refuse_replay(request: http.Request, settings: Settings | None) -> http.Response | None:
+    """Give a recorded chat request its key again, if it had one; or the answer when there is none to give."""
+    if not any(is_scrubbed(request.headers.get(name, "")) for name in CREDENTIALS):
+        return None
+    key = settings.key_at(request.scheme, request.host, request.port) if settings else ""
+    if not key:
+        where = f"{request.host}:{request.port}"
+        message = f"this flow is a recording and holds no key; set relay_api_key for {where} to send it again"
+        return as_status(ApiError(401, "invalid_api_key", message, "authentication_error"))
+    for name in CREDENTIALS:
+        request.headers.pop(name, None)
+    request.headers["authorization"] = f"Bearer {key}"
+    return None
 
 
 def _headers(client: http.Request, upstream: Upstream, settings: Settings, *, accept: str) -> http.Headers:

@@ -2,7 +2,8 @@
 
     client (Codex, or a small built-in one)  ->  mitmdump -s relay.py  ->  the recording, replayed
 
-Everything runs on loopback ports of its own, in a fresh folder, and is stopped at the end.
+Everything runs on loopback ports of its own, in a fresh folder, and is stopped at the end. The folder is kept only
+when the summary has told of it.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from addon.demo import client, processes, provider
 from addon.demo.screen import Screen
@@ -44,7 +47,7 @@ class Demo:
     speed: float = 1.0
     use_codex: bool = True
     web: bool = False
-    over: bool = False  # all that is left is somebody looking around
+    over: bool = False  # the summary stands there: what is left is stopping, or somebody looking around
     folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="codex-relay-demo-")).resolve())
 
     @property
@@ -65,31 +68,39 @@ def relay_script() -> Path:
 
 
 def run(*, speed: float = 1.0, use_codex: bool = True, web: bool = False, recording: Path | None = None) -> int:
-    """Plays the demo on standard output and returns the exit status. Raises DemoError."""
+    """Plays the demo on standard output and returns the exit status. Raises DemoError, and BrokenPipeError."""
     try:
         path = recording or provider.recording_path()
         turns = provider.read_recording(path)
     except provider.RecordingError as error:
         raise DemoError(str(error)) from None
-    demo = Demo(path, speed, use_codex, web)
-    demo.workspace.mkdir()
+    demo, screen = Demo(path, speed, use_codex, web), Screen()
     try:
-        return asyncio.run(_cancelled_by_sigterm(play(demo, turns, Screen())))
+        demo.workspace.mkdir()
+        status = asyncio.run(_cancellable(play(demo, turns, screen), screen))
     except (KeyboardInterrupt, asyncio.CancelledError):
-        if demo.over:
-            return 0
-        raise KeyboardInterrupt from None
+        if not demo.over and not screen.gone:
+            raise KeyboardInterrupt from None
+        status = 0
     finally:
-        for private in ("codex-home", "codex-tmp", "mitmproxy"):
-            shutil.rmtree(demo.folder / private, ignore_errors=True)
-        if not demo.saved.exists() or not demo.saved.stat().st_size:
-            shutil.rmtree(demo.folder, ignore_errors=True)
+        private = [demo.folder / name for name in ("codex-home", "codex-tmp", "mitmproxy")]
+        for folder in private if demo.over else [demo.folder]:
+            shutil.rmtree(folder, ignore_errors=True)
+    if screen.gone:
+        raise BrokenPipeError
+    return status
 
 
-async def _cancelled_by_sigterm(play) -> int:
+async def _cancellable(play: Coroutine[Any, Any, int], screen: Screen) -> int:
+    """`play`, which a signal ends as Ctrl-C does, and so does the loss of whoever reads the screen."""
     task = asyncio.ensure_future(play)
-    with contextlib.suppress(NotImplementedError):  # Windows has no such signal
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    screen.when_gone = task.cancel
+    with contextlib.suppress(NotImplementedError, AttributeError):  # Windows has no such signals
+        for kind in (signal.SIGTERM, signal.SIGHUP):
+            # What we are told to ignore stays ignored: `nohup` means it so. asyncio does the same for Ctrl-C, which a
+            # script's `&` has us ignore; SIGTERM ends the demo there.
+            if signal.getsignal(kind) is not signal.SIG_IGN:
+                asyncio.get_running_loop().add_signal_handler(kind, task.cancel)
     return await task
 
 
@@ -121,8 +132,9 @@ async def play(demo: Demo, turns: list[provider.RecordedTurn], screen: Screen) -
         if not screen.turns:
             raise DemoError(f"The client asked nothing of the relay (exit status {status}). Try --no-codex.")
         summary(demo, screen, time.monotonic() - started)
+        demo.over = not screen.gone
         if demo.web:
-            await _stay(demo, command, token, screen)
+            await _stay(command, token, screen)
     return status or (1 if screen.failures else 0)
 
 
@@ -147,10 +159,10 @@ async def _until_listening(relay: asyncio.subprocess.Process, port: int, log: li
     raise DemoError(f"The relay did not start: {last}")
 
 
-async def _stay(demo: Demo, command: list[str], token: str, screen: Screen) -> None:
+async def _stay(command: list[str], token: str, screen: Screen) -> None:
     port = command[command.index("--web-port") + 1]
-    screen.heading(f"mitmweb: http://127.0.0.1:{port}/?token={token}   (Ctrl-C ends it)")
-    demo.over = True
+    ending = f"kill {os.getpid()}" if signal.getsignal(signal.SIGINT) is signal.SIG_IGN else "Ctrl-C"
+    screen.heading(f"mitmweb: http://127.0.0.1:{port}/?token={token}   ({ending} ends it)")
     await asyncio.Event().wait()
 
 

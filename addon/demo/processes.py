@@ -36,6 +36,18 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def why_not_listen(port: int) -> str:
+    """What keeps a server from listening on this loopback port; empty if nothing does."""
+    with socket.socket() as probe:
+        if os.name == "posix":  # as asyncio's servers do: connections that linger do not count
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            return error.strerror or str(error)
+    return ""
+
+
 @contextlib.asynccontextmanager
 async def running(
     command: list[str], cwd: Path, env: dict[str, str], *, stdout: int = PIPE, stderr: int = STDOUT
@@ -58,12 +70,20 @@ async def running(
 
 
 async def stop(process: asyncio.subprocess.Process) -> None:
-    for kind, seconds in ((signal.SIGTERM, 5), (signal.SIGKILL, 5)):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, kind)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(process.wait(), seconds)
-            return
+    try:
+        for kind in (signal.SIGTERM, signal.SIGKILL):
+            _signal_group(process, kind)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(process.wait(), 5)
+                return
+    except asyncio.CancelledError:  # a second Ctrl-C: no more patience, but still nothing is left running
+        _signal_group(process, signal.SIGKILL)
+        raise
+
+
+def _signal_group(process: asyncio.subprocess.Process, kind: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, kind)
 
 
 @contextlib.asynccontextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Callable
 from typing import Any, TextIO
 
 Json = dict[str, Any]
@@ -43,6 +44,8 @@ class Screen:
     def __init__(self, out: TextIO | None = None) -> None:
         self.out = out or sys.stdout
         self.coloured = self.out.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+        self.gone = False  # nobody reads any more, as in `codex-relay demo | head`
+        self.when_gone: Callable[[], object] = lambda: None
         self.turns = self.events = self.failures = self.input_tokens = self.output_tokens = 0
         self._started: dict[str, float] = {}  # flow id -> time of its request
         self._style = ""  # of the text being typed, empty between lines
@@ -113,15 +116,24 @@ class Screen:
         """Text that grows, behind the margin."""
         lead = "" if self._open else MARGIN
         text = delta.replace("\n", "\n" + MARGIN)
-        self.out.write(lead + self._paint(text, self._style))
+        self._write(lead + self._paint(text, self._style))
         self._open = True
-        self.out.flush()
 
     def _line(self, text: str) -> None:
         lines = [*self._held, text]
-        self.out.write(("\n" if self._open else "") + "\n".join(lines) + "\n")
+        self._write(("\n" if self._open else "") + "\n".join(lines) + "\n")
         self._open, self._held = False, []
-        self.out.flush()
+
+    def _write(self, text: str) -> None:
+        """Raises nothing for a lost reader: that must end the whole demo, not just the task that happens to print."""
+        if self.gone:
+            return
+        try:
+            self.out.write(text)
+            self.out.flush()
+        except BrokenPipeError:
+            self.gone = True
+            self.when_gone()
 
     def _paint(self, text: str, style: str) -> str:
         return f"\x1b[{style}m{text}\x1b[0m" if self.coloured and style and text else text

@@ -1,11 +1,14 @@
-"""Running the command in a process of its own, in an environment of its own."""
+"""Running the command in a process of its own, in an environment of its own, and never for longer than a limit."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -24,21 +27,98 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
 
 def run(arguments: Sequence[str], env: Mapping[str, str], cwd: Path = REPOSITORY) -> subprocess.CompletedProcess[str]:
     """Runs `codex-relay ARGUMENTS` to its end, without a terminal."""
-    command = [*COMMAND, *arguments]
-    return subprocess.run(
-        command, cwd=cwd, env=dict(env), capture_output=True, text=True, timeout=LIMIT, stdin=subprocess.DEVNULL
-    )
+    with started(arguments, env, cwd) as process:
+        out, errors = process.communicate()
+    return subprocess.CompletedProcess(process.args, process.returncode, out, errors)
+
+
+@contextlib.contextmanager
+def started(
+    arguments: Sequence[str],
+    env: Mapping[str, str],
+    cwd: Path = REPOSITORY,
+    *,
+    ignoring: Sequence[signal.Signals] = (),
+    limit: float = LIMIT,
+) -> Iterator[subprocess.Popen[str]]:
+    """`codex-relay ARGUMENTS`, with its two outputs as pipes, until it ends.
+
+    When the limit is over, all that it started is killed: whoever waits for it here, be it for a line, goes on, and
+    TimeoutError is raised. The same is killed when the block fails.
+    """
+    with dispositions(ignoring):
+        process = subprocess.Popen(
+            [*COMMAND, *arguments],
+            cwd=cwd,
+            env=dict(env),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+    over = threading.Event()
+
+    def expire() -> None:
+        over.set()
+        kill(process, env)
+
+    watchdog = threading.Timer(limit, expire)
+    watchdog.start()
+    try:
+        with process:
+            try:
+                yield process
+                process.wait()
+            finally:
+                watchdog.cancel()
+                kill(process, env)
+    finally:
+        if over.is_set():
+            raise TimeoutError(f"{arguments} did not end within {limit} s")
+
+
+@contextlib.contextmanager
+def dispositions(ignoring: Sequence[signal.Signals]) -> Iterator[None]:
+    """What a child started here ignores: these signals, and not those we were told to ignore ourselves.
+
+    A script's `&` has the whole test run ignore Ctrl-C, and `nohup` the end of the terminal. A child inherits that; a
+    signal that we handle it gets with its default.
+    """
+    kinds = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {kind: signal.getsignal(kind) for kind in kinds}
+    try:
+        for kind in kinds:
+            signal.signal(kind, signal.SIG_IGN if kind in ignoring else signal.default_int_handler)
+        yield
+    finally:
+        for kind, handler in before.items():
+            signal.signal(kind, handler)
+
+
+def kill(process: subprocess.Popen[str], env: Mapping[str, str]) -> None:
+    """The process with its group, and what it started in groups of its own: those have its temporary folder."""
+    if process.poll() is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    for pid in processes_of(Path(env["TMPDIR"])):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def left_running(folder: Path) -> list[str]:
-    """Command lines of processes that still name `folder`, which everything the demo starts does."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+    """Command lines of all that `started` has started with an environment inside `folder`, and that still runs."""
+    return list(processes_of(folder).values())
+
+
+def processes_of(folder: Path) -> dict[int, str]:
+    """Process id -> command line, of those that name `folder` there or in their environment. Needs /proc."""
+    found = {}
+    for entry in Path("/proc").glob("[0-9]*"):
         try:
-            words = entry.read_bytes().split(b"\0")
+            words, variables = (entry / "cmdline").read_bytes(), (entry / "environ").read_bytes()
         except OSError:
-            continue  # it ended while we looked
-        text = b" ".join(words).decode(errors="replace")
-        if str(folder) in text and int(entry.parent.name) != os.getpid():
-            found.append(text)
+            continue  # it ended while we looked, or is somebody else's
+        if os.fsencode(folder) in words + variables and int(entry.name) != os.getpid():
+            found[int(entry.name)] = words.replace(b"\0", b" ").decode(errors="replace")
     return found

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import socket
 import subprocess
 import sys
 from importlib.metadata import version
@@ -10,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from addon import cli
+from addon.demo import processes
 from tests.cli.running import REPOSITORY, environment, run
 
 
@@ -76,12 +80,39 @@ def test_an_unplayable_recording_costs_one_line(content: bytes | None, complaint
 
 
 def test_serve_starts_the_mitmdump_it_prints(tmp_path: Path) -> None:
-    done = run(["serve", "http://127.0.0.1:9/v2", "--port", "4447", "--", "--version"], environment(tmp_path))
+    port = processes.free_port()
+    done = run(["serve", "http://127.0.0.1:9/v2", "--port", str(port), "--", "--version"], environment(tmp_path))
     assert done.returncode == 0, done.stderr
-    assert 'base_url = "http://127.0.0.1:4447/v1"' in done.stdout
-    assert "--mode reverse:http://127.0.0.1:9@4447" in done.stdout
+    assert f'base_url = "http://127.0.0.1:{port}/v1"' in done.stdout
+    assert f"--mode reverse:http://127.0.0.1:9@{port}" in done.stdout
     assert "--set relay_upstream=http://127.0.0.1:9/v2" in done.stdout
     assert f"Mitmproxy: {version('mitmproxy')}" in done.stdout
+
+
+def test_a_busy_port_is_named_with_the_remedy(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        done = run(["serve", "http://127.0.0.1:9", "--port", str(port)], environment(tmp_path))
+    assert done.returncode == 1
+    assert done.stdout == ""
+    why = os.strerror(errno.EADDRINUSE)
+    assert done.stderr == f"codex-relay: Cannot listen on port {port}: {why}. Choose another with --port.\n"
+
+
+def test_connections_that_linger_keep_no_port() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port)):
+            server.accept()[0].close()  # who closes first lingers
+    assert processes.why_not_listen(port) == ""
+
+
+def test_a_port_at_another_address_is_not_judged(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        given = ["serve", "http://127.0.0.1:9", "--port", port, "--", "--listen-host", "127.0.0.2", "--version"]
+        done = run(given, environment(tmp_path))
+    assert done.returncode == 0, done.stderr
 
 
 def test_it_needs_no_package_of_the_test_extra() -> None:

@@ -290,6 +290,33 @@ async def test_a_replay_that_fails_is_a_failure_though_no_client_is_connected(
     assert b"could not be reached" in flow.response.content
 
 
+async def test_the_providers_side_can_be_replayed_too(proxy) -> None:
+    """It is sent as it stands, to its own provider alone, and its answer is shown raw."""
+    async with proxy(relay_api_key=RELAY_KEY) as relay:
+        await relay.ask()
+        _, upstream = await relay.turn()
+        relay.master.commands.call("replay.client", [upstream])
+        await until(lambda: len(relay.upstream.seen) == 2 and upstream.response and upstream.response.raw_content)
+        first, second = relay.upstream.seen
+        assert (second.method, second.path, second.body) == (first.method, first.path, first.body)
+        assert second.headers["authorization"] == f"Bearer {RELAY_KEY}"
+    assert upstream.response.status_code == 200
+    assert b"chat.completion.chunk" in upstream.response.content or b"choices" in upstream.response.content
+    assert RELAY_KEY not in upstream.request.headers["authorization"]
+
+
+async def test_the_providers_side_is_not_replayed_to_where_the_key_does_not_belong(proxy) -> None:
+    async with proxy(relay_api_key=RELAY_KEY) as relay:
+        await relay.ask()
+        _, upstream = await relay.turn()
+        upstream.request.host = "elsewhere.test"
+        relay.master.commands.call("replay.client", [upstream])
+        await until(lambda: upstream.response)
+        assert len(relay.upstream.seen) == 1
+    assert upstream.response.status_code == 401
+    assert b"set relay_api_key for elsewhere.test" in upstream.response.content
+
+
 async def test_loaded_flows_are_left_alone(proxy, tmp_path: Path) -> None:
     path = tmp_path / "saved.flow"
     async with proxy(save_stream_file=str(path)) as relay:

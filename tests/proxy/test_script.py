@@ -85,6 +85,7 @@ async def test_a_wrong_option_ends_the_start_with_its_remedy(tmp_path: Path, opt
         output = (await asyncio.wait_for(process.communicate(), TIMEOUT))[0].decode()
     assert process.returncode == 1
     assert words in output
+    assert "Traceback" not in output
 
 
 async def test_a_start_without_a_reverse_mode_is_warned_about(tmp_path: Path) -> None:

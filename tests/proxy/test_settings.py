@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 from mitmproxy.exceptions import OptionsError
+from mitmproxy.test import taddons
 
-from addon import settings
+from addon import compat, settings
 from addon.settings import Settings, Upstream, parse
 
 HERE = Upstream("http", "127.0.0.1", 8000)
@@ -90,7 +91,9 @@ def test_a_wrong_value_names_option_and_remedy(values: dict[str, str], words: st
         ("${MY_KEY}", {"MY_KEY": "secret"}, "secret"),
         ("env:my_key", {"my_key": " secret\n"}, "secret"),
         ("MY_KEY", {"MY_KEY": "secret"}, "secret"),
-        ("AKIA1234", {"AKIA1234": "no"}, "AKIA1234"),
+        ("AKIA1234", {}, "AKIA1234"),
+        ("KEY2", {"KEY2": "secret"}, "secret"),
+        ("Deepseek_Key", {"Deepseek_Key": "secret"}, "secret"),
     ],
 )
 def test_a_key_is_given_or_named(value: str, environ: dict[str, str], key: str) -> None:
@@ -177,3 +180,19 @@ async def test_connections_are_opened_lazily(proxy) -> None:
         assert relay.master.options.connection_strategy == "lazy"
         await relay.ask(method="GET", path="/nowhere")
         assert relay.upstream.connections == 0
+
+
+@pytest.mark.parametrize(
+    ("mode", "listen_host", "everybody"),
+    [
+        ("reverse:http://127.0.0.1:1@4446", "", True),
+        ("reverse:http://127.0.0.1:1", "0.0.0.0", True),
+        ("reverse:http://127.0.0.1:1@4446", "127.0.0.1", False),
+        ("reverse:http://127.0.0.1:1@127.0.0.1:4446", "", False),
+        ("regular@4446", "", False),
+    ],
+)
+async def test_listening_to_everybody_is_noticed(mode: str, listen_host: str, everybody: bool) -> None:
+    with taddons.context() as tools:
+        tools.options.update(mode=[mode], listen_host=listen_host)
+        assert compat.listens_to_everybody() is everybody
