@@ -26,6 +26,7 @@ from relay_translate import (
     translate_response,
 )
 from relay_translate.errors import upstream_broke
+from relay_translate.transcript import one_line
 
 from . import replies
 from .body import BodyStream, Timings
@@ -221,7 +222,8 @@ def open_exchange(request: http.Request, settings: Settings | None, target: Upst
         return _exchange(request, up, upstream, settings, events=events, translated=translated)
     except TranslationError as refused:
         error, headers = refused.api_error, getattr(refused, "headers", ())
-        logger.warning("%s %s refused: %s", request.method, request.path.partition("?")[0], error.message)
+        path = one_line(request.path.partition("?")[0])
+        logger.warning("%s %s refused: %s", request.method, path, one_line(error.message))
     except Exception:
         logger.exception("unexpected error in a request; it was not sent on")
         error = replies.our_fault("this request")

@@ -53,7 +53,7 @@ def read_body(request: http.Request) -> dict[str, Any]:
     try:
         data = decode_body(raw, request.headers.get("content-encoding", ""), limit=LARGEST_BODY)
     except EncodingError as error:
-        raise InvalidRequest(f"content-encoding: {error}", "content-encoding") from error
+        raise InvalidRequest(f"the request body can't be read: {error}", "content-encoding") from error
     try:
         body = json.loads(data.decode("utf-8-sig"), parse_constant=_refuse_constant)
     except UnicodeDecodeError as error:

@@ -7,6 +7,8 @@ from typing import Any
 
 from mitmproxy import http
 
+from relay_translate.transcript import one_line
+
 from . import compat
 from .exchange import Exchange
 from .keys import scrub_flow
@@ -73,6 +75,7 @@ def _metadata(exchange: Exchange, linked: str) -> dict[str, Any]:
     if outcome.summary is not None:
         found |= {"usage": _plain(outcome.summary.usage), "finish": outcome.summary.finish_reason}
         found["calls"] = list(outcome.summary.calls)
+        found["usage_estimated"] = outcome.summary.usage_estimated
         found["notes"] = [*found.get("notes", ()), *outcome.summary.notes]
     if outcome.error is not None:
         found["error"] = {"code": outcome.error.code, "message": outcome.error.message}
@@ -90,7 +93,7 @@ def _plain(value: object) -> object:
 
 
 def _model(exchange: Exchange) -> str:
-    return exchange.context.model if exchange.context else "model list"
+    return one_line(exchange.context.model) if exchange.context else "model list"
 
 
 def _tokens(exchange: Exchange) -> str:
@@ -101,13 +104,14 @@ def _tokens(exchange: Exchange) -> str:
     details = usage.get("input_tokens_details")
     cached = details.get("cached_tokens") if isinstance(details, dict) else None
     note = f" ({cached} cached)" if cached else ""
-    return f"{usage.get('input_tokens')}{note} in, {usage.get('output_tokens')} out"
+    about = "about " if exchange.outcome.summary and exchange.outcome.summary.usage_estimated else ""
+    return f"{about}{usage.get('input_tokens')}{note} in, {usage.get('output_tokens')} out"
 
 
 def _end(exchange: Exchange) -> str:
     outcome = exchange.outcome
     if outcome.error is not None:
-        return f"{outcome.status} {outcome.error.code}: {outcome.error.message}"
+        return f"{outcome.status} {outcome.error.code}: {one_line(outcome.error.message)}"
     return outcome.status
 
 
@@ -129,4 +133,4 @@ def _log(exchange: Exchange) -> None:
     for note in (*(exchange.translated.notes if exchange.translated else ()), *summary_notes):
         if note not in _logged_notes and len(_logged_notes) < _KNOWN_NOTES:
             _logged_notes.add(note)
-            logger.info("note: %s", note)
+            logger.info("note: %s", one_line(note))

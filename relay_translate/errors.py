@@ -29,8 +29,8 @@ LONGEST_SENTENCE = 2000  # characters of a provider's text that are passed on
 
 @dataclass(frozen=True)
 class ApiError:
-    """What the client is told: `status` is the HTTP status for clients that can use one, `code` and `type`
-    are words of the Responses API, `retry_after` is in seconds."""
+    """What the client is told: `status` is the HTTP status for clients that can use one, `code` is for Codex (see
+    above), `type` a word of the Responses API, `retry_after` in seconds, `upstream_code` the provider's own word."""
 
     status: int
     code: str
@@ -38,6 +38,7 @@ class ApiError:
     type: str = "server_error"
     param: str | None = None
     retry_after: float | None = None
+    upstream_code: str = ""
 
 
 class TranslationError(Exception):
@@ -99,6 +100,7 @@ _WAIT = re.compile(
 _SPAN = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m|h)?", re.I)
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 # What Codex reads as a wait; "in 1m2.3s" it does not.
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _TRY_AGAIN = re.compile(r"try again in\s*\d+(\.\d+)?\s*(ms|s|seconds?)\b", re.I)
 
 
@@ -159,7 +161,7 @@ def classify(status: int, error: ProviderError, *, provider: str = "", wait: flo
         return ApiError(400, CONTEXT, sentence, "invalid_request_error")
     # Some say "quota" for a limit per minute too; those name a wait.
     if status == 402 or (_QUOTA.search(words) and _wait_in(error.message) is None):
-        return ApiError(429, QUOTA, sentence, "insufficient_quota")
+        return ApiError(402 if status == 402 else 429, QUOTA, sentence, "insufficient_quota")
     if status == 429 or (status in (413, 498) and _RATE.search(words)):
         return _limited(429, sentence, DEFAULT_WAIT if wait is None else wait)
     if _SLIP.search(f"{error.code} {error.type}"):
@@ -185,8 +187,9 @@ def translate_error(status: int, headers: Mapping[str, str], body: bytes, *, pro
     if 300 <= status < 400:
         where = headers.get("location", "another place")
         redirect = f"the provider redirects to {where}, which is not followed; put the right URL in relay_upstream"
-        return upstream_refused(_sentence(redirect, status, provider), 502)
-    return classify(status, error, provider=provider, wait=_wait_header(headers))
+        return replace(upstream_refused(_sentence(redirect, status, provider), 502), type="server_error")
+    told = classify(status, error, provider=provider, wait=_wait_header(headers))
+    return replace(told, upstream_code=error.code)
 
 
 def stream_error(body: object, *, provider: str = "") -> ApiError | None:
@@ -206,8 +209,12 @@ def stream_error(body: object, *, provider: str = "") -> ApiError | None:
 
 
 def error_body(error: ApiError) -> bytes:
-    """The API's error object, for clients that get an HTTP status."""
-    fields = {"message": error.message, "type": error.type, "param": error.param, "code": error.code}
+    """The API's error object, for clients that get an HTTP status: with the provider's own code where ours says no
+    more than that Codex should stop or try again."""
+    code: str | None = error.code
+    if error.code in (STOP, RETRY):
+        code = error.upstream_code or (None if error.code == STOP else RETRY)
+    fields = {"message": error.message, "type": error.type, "param": error.param, "code": code}
     return json.dumps({"error": fields}, ensure_ascii=False).encode("utf-8", "replace")
 
 
@@ -228,10 +235,15 @@ def _blame(status: int) -> str:
 
 
 def _sentence(message: str, status: int, provider: str) -> str:
-    message = message.strip()[:LONGEST_SENTENCE] or "no reason given"
+    message = readable(message).strip()[:LONGEST_SENTENCE] or "no reason given"
     if not provider:
         return message
     return f"{message} ({provider}{f', HTTP {status}' if status >= 300 else ''})"
+
+
+def readable(text: str) -> str:
+    """Text without control characters, which a terminal would obey."""
+    return _CONTROL.sub("\ufffd", text)
 
 
 def _wait_header(headers: Mapping[str, str]) -> float | None:

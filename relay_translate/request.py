@@ -186,6 +186,7 @@ def _checked(body: Mapping[str, Any]) -> list[Any]:
     for name, kind, words in _TYPES:
         if body.get(name) is not None and not _is_a(kind, body[name]):
             raise InvalidRequest(f"`{name}` must be {words}", name)
+    _check_choices(body)
     items = body.get("input")
     if isinstance(items, str):
         items = [{"type": "message", "role": "user", "content": items}] if items else []
@@ -196,7 +197,27 @@ def _checked(body: Mapping[str, Any]) -> list[Any]:
     for i, item in enumerate(items):
         if not isinstance(item, dict):
             raise InvalidRequest(f"`input[{i}]` must be an object", f"input[{i}]")
+        if item.get("content") is not None and not isinstance(item["content"], (str, list, dict)):
+            raise InvalidRequest(f"`input[{i}].content` must be a string or a list of parts", f"input[{i}].content")
     return items
+
+
+def _check_choices(body: Mapping[str, Any]) -> None:
+    """Fields whose words the API lists; one that is not listed was meant to do something."""
+    choice = body.get("tool_choice")
+    if isinstance(choice, str) and choice not in ("auto", "none", "required"):
+        raise InvalidRequest("`tool_choice` must be auto, none, required or a tool", "tool_choice")
+    wanted = _object(body, "text").get("format")
+    if wanted is not None and _object(_object(body, "text"), "format").get("type") not in _FORMATS:
+        raise InvalidRequest(f"`text.format.type` must be one of {', '.join(_FORMATS)}", "text.format.type")
+    for i, tool in enumerate(body.get("tools") or []):
+        if not isinstance(tool, dict):
+            raise InvalidRequest(f"`tools[{i}]` must be an object", f"tools[{i}]")
+        if tool.get("type") in ("function", "custom", "namespace") and not isinstance(tool.get("name"), str):
+            raise InvalidRequest(f"`tools[{i}].name` must be a string", f"tools[{i}].name")
+
+
+_FORMATS = ("text", "json_object", "json_schema")
 
 
 _TYPES: tuple[tuple[str, type | tuple[type, ...], str], ...] = (

@@ -32,6 +32,7 @@ class Answer:
         self.error: ApiError | None = None
         self.finish_reason: str | None = None
         self.usage: ResponseUsage | None = None
+        self.usage_estimated = False
         self.model = ""
         self.notes: dict[str, None] = {}
         self._context = context
@@ -202,7 +203,8 @@ class Answer:
             return
         self.output.finish()
         self.status = status
-        if self.usage is None:
+        if self.usage is None and self._context.codex:
+            self.usage_estimated = True
             self.usage = estimate_usage(self._context.input_estimate, self.output.done)
             self.notes["usage: estimated, the provider sent none"] = None
         self._writer.write(

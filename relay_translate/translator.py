@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from .context import TurnContext
-from .errors import ApiError, stream_error, upstream_broke
+from .errors import ApiError, readable, stream_error, upstream_broke
 from .event_stream import BOM, EventStreamDecoder
 from .ids import NewId
 from .items import EventWriter
@@ -18,12 +18,13 @@ from .stream import Answer
 @dataclass(frozen=True)
 class TurnSummary:
     """What became of a turn. status: in_progress, completed, incomplete or failed. calls: names as the provider
-    knows them. usage: Responses form, or None when the provider sent none."""
+    knows them. usage: Responses form, or None when the provider sent none; for Codex it is then an estimate."""
 
     status: str
     error: ApiError | None
     finish_reason: str | None
     usage: ResponseUsage | None
+    usage_estimated: bool
     model: str
     text_chars: int
     reasoning_chars: int
@@ -73,6 +74,7 @@ class StreamTranslator:
             error=answer.error,
             finish_reason=answer.finish_reason,
             usage=answer.usage,
+            usage_estimated=answer.usage_estimated,
             model=answer.model,
             text_chars=answer.output.text_length,
             reasoning_chars=answer.output.reasoning_length,
@@ -148,7 +150,7 @@ class StreamTranslator:
         for event in self._decoder.finish():
             self._event(event)
         if not self._events and not self._answer.ended:
-            said = self._head.decode("utf-8", "replace").strip()[:300]
+            said = readable(self._head.decode("utf-8", "replace")).strip()[:300]
             words = f"the answer is not an event stream: {said}" if said else "the answer was empty"
             self._answer.fail(upstream_broke(f"{self._context.provider or 'The provider'}: {words}"))
         self._answer.finish(saw_done=False)
@@ -164,5 +166,5 @@ class StreamTranslator:
             self._answer.receive(value)
             self._answer.finish(saw_done=True)
         else:
-            said = " ".join(body[:300].decode("utf-8", "replace").split())
+            said = " ".join(readable(body[:300].decode("utf-8", "replace")).split())
             self._answer.fail(upstream_broke(f"{self._context.provider or 'The provider'}: unexpected answer: {said}"))

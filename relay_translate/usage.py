@@ -41,7 +41,7 @@ def translate_usage(raw: object) -> ResponseUsage | None:
 
 def estimate_usage(input_tokens: int, output: list[Json]) -> ResponseUsage:
     """A usage for a provider that sends none: Codex's gauge would stay at nought and it would never compact."""
-    output_tokens = max(1, estimate_tokens(output))
+    output_tokens = max(1, estimate_tokens(_said(output)))
     return {
         "input_tokens": input_tokens,
         "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
@@ -49,6 +49,14 @@ def estimate_usage(input_tokens: int, output: list[Json]) -> ResponseUsage:
         "output_tokens_details": {"reasoning_tokens": 0},
         "total_tokens": input_tokens + output_tokens,
     }
+
+
+def _said(value: Any) -> list[str]:
+    """What the model wrote in output items; ids and types are not its."""
+    if isinstance(value, dict):
+        own = [v for k, v in value.items() if k in ("text", "arguments", "input") and isinstance(v, str)]
+        return own + _said([v for v in value.values() if isinstance(v, (dict, list))])
+    return [text for inner in value for text in _said(inner)] if isinstance(value, list) else []
 
 
 def estimate_tokens(value: Any) -> int:

@@ -205,7 +205,7 @@ def answers(status: str, body: bytes, **headers: str):
         (answers("400 Bad Request", b'{"error":{"message":"no such field"}}'), "invalid_prompt", 400, "no such field"),
         (answers("404 Not Found", b"<html><title>Nope</title></html>"), "invalid_prompt", 404, "Nope"),
         (answers("429 Too Many", b'{"error":"slow"}', Retry_After="3"), "rate_limit_exceeded", 429, "try again in 3s"),
-        (answers("402 Payment Required", b'{"error":"pay"}'), "insufficient_quota", 429, "pay"),
+        (answers("402 Payment Required", b'{"error":"pay"}'), "insufficient_quota", 402, "pay"),
         (answers("500 Oops", b'{"error":{"message":"boom"}}'), "server_error", 502, "boom"),
         (answers("503 Busy", b"<html><body>busy</body></html>", Content_Type="text/html"), "server_error", 503, "busy"),
         (answers("307 Temporary", b"", Location="https://other.test/v1"), "invalid_prompt", 502, "other.test"),

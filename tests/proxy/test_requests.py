@@ -236,7 +236,7 @@ async def test_an_unexpected_error_is_answered_and_nothing_is_sent_on(proxy, mon
     async with proxy() as relay:
         error, other = await refused(relay, turn(), {})
     assert error["code"] == "invalid_prompt"
-    assert (other.status, other.json()["error"]["code"]) == (502, "invalid_prompt")
+    assert (other.status, other.json()["error"]["code"]) == (502, None)
     assert "a bug" not in error["message"] + other.body.decode()
     assert "ZeroDivisionError" in caplog.text
 
@@ -260,7 +260,7 @@ async def test_an_unexpected_error_in_the_whole_body_path_hides_the_raw_answer(p
     async with proxy() as relay:
         monkeypatch.setattr(addon.exchange, "translate_response", broken)
         reply = await relay.ask(turn(stream=False), OTHER)
-    assert (reply.status, reply.json()["error"]["code"]) == (502, "invalid_prompt")
+    assert (reply.status, reply.json()["error"]["code"]) == (502, None)
 
 
 async def test_an_unexpected_error_in_the_stream_ends_it_with_a_failure(proxy, monkeypatch) -> None:

@@ -258,7 +258,7 @@ def test_a_json_answer_without_a_finish_reason_is_whole():
         (b'{"choices":[{"ind', 'unexpected answer: {"choices":[{"ind'),
         (b"[]", "unexpected answer: []"),
         (b"upstream connect error", "the answer is not an event stream: upstream connect error"),
-        (b"\xff\xfe\x00", "the answer is not an event stream: \ufffd\ufffd\x00"),
+        (b"\xff\xfe\x00", "the answer is not an event stream: \ufffd\ufffd\ufffd"),
         (b"", "the answer was empty"),
         (b"\n\n", "the answer was empty"),
     ],

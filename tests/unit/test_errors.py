@@ -193,7 +193,8 @@ def test_a_rate_is_not_a_length(wording, status):
 )
 def test_out_of_credit_stops(status, error):
     told = answer(status, {"error": error})
-    assert (told.code, told.status, told.retry_after) == ("insufficient_quota", 429, None)
+    # A client that gets the status must not try again, as it would at 429.
+    assert (told.code, told.status, told.retry_after) == ("insufficient_quota", 402 if status == 402 else 429, None)
 
 
 WAITS = [
@@ -337,3 +338,16 @@ def test_a_wait_that_nobody_sits_through_stops_the_turn():
     error = translate_error(429, {"retry-after": "7200"}, b'{"error":{"message":"Plan limit reached."}}')
     assert (error.code, error.retry_after) == ("invalid_prompt", 7200)
     assert error.message == "Plan limit reached. Try again in 120 minutes."
+
+
+def test_other_clients_get_the_providers_own_code():
+    told = translate_error(401, {}, b'{"error":{"message":"Bad key.","code":"invalid_api_key"}}')
+    assert told.code == "invalid_prompt"  # stops Codex
+    assert json.loads(error_body(told))["error"] == {
+        "message": "Bad key.", "type": "authentication_error", "param": None, "code": "invalid_api_key",
+    }  # fmt: skip
+
+
+def test_a_terminal_is_not_painted():
+    told = translate_error(400, {}, "\x1b[31mred\x1b[0m \x07é\n".encode())
+    assert told.message == "\ufffd[31mred\ufffd[0m \ufffdé"

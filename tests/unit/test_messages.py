@@ -133,7 +133,6 @@ PARTS = [
     ),
     ([5, None, {"type": "input_text", "text": "a"}], "a"),
     ([{"type": "input_text", "text": 5}, {"type": "input_text"}, {"type": "input_text", "text": "a"}], "a"),
-    (17, "17"),
 ]
 
 

@@ -128,13 +128,29 @@ SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}}
         ({"type": "json_schema"}, {"type": "json_schema", "json_schema": {"name": "answer", "schema": {"type": "object"}}}),
         ({"type": "json_object"}, {"type": "json_object"}),
         ({"type": "text"}, None),
-        ({"type": ["json_object"]}, None),
         (None, None),
-        ("json", None),
     ],
 )  # fmt: skip
 def test_a_text_format_is_a_response_format(form, sent):
     assert body(text={"format": form}).get("response_format") == sent
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"text": {"format": {"type": "poem"}}}, "text.format.type"),
+        ({"text": {"format": {"type": ["json_object"]}}}, "text.format.type"),
+        ({"text": {"format": "json"}}, "text.format.type"),
+        ({"tool_choice": "sometimes"}, "tool_choice"),
+        ({"tools": ["x"]}, "tools[0]"),
+        ({"tools": [{"type": "web_search"}, {"type": "function"}]}, "tools[1].name"),
+        ({"input": [{"role": "user", "content": 5}]}, "input[0].content"),
+    ],
+)
+def test_a_word_that_the_api_does_not_list_is_refused_by_name(fields, param):
+    with pytest.raises(InvalidRequest) as refused:
+        body(**fields)
+    assert refused.value.api_error.param == param
 
 
 # --- tools
