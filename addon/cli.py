@@ -16,6 +16,10 @@ from addon.demo import processes
 PORT = 4446
 
 
+class ServeError(Exception):
+    """The relay cannot be started; the text is one line for the user and names the remedy."""
+
+
 def main(argv: list[str] | None = None) -> int:
     """Runs one command line (without the program's name) and returns the exit status."""
     parser = _parser()
@@ -29,8 +33,8 @@ def main(argv: list[str] | None = None) -> int:
     if arguments.passed_on and arguments.run is not _serve:
         parser.error("only serve passes on what follows --")
     try:
-        return int(arguments.run(arguments))
-    except demo.DemoError as error:
+        return arguments.run(arguments) or 0
+    except (demo.DemoError, ServeError) as error:
         print(f"codex-relay: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -95,13 +99,12 @@ def _demo(arguments: argparse.Namespace) -> int:
     )
 
 
-def _serve(arguments: argparse.Namespace) -> int:
-    """Becomes mitmdump, so that signals and the exit status are its own."""
+def _serve(arguments: argparse.Namespace) -> None:
+    """Becomes mitmdump, so that signals and the exit status are its own. Raises ServeError."""
     # mitmdump would only print the number of the error. An address given after -- is not ours to judge.
     own_address = not any("listen" in option for option in arguments.passed_on)
     if own_address and (why := processes.why_not_listen(arguments.port)):
-        print(f"codex-relay: Cannot listen on port {arguments.port}: {why}. Choose another with --port.", file=sys.stderr)
-        return 1
+        raise ServeError(f"Cannot listen on port {arguments.port}: {why}. Choose another with --port.")
     url = urlsplit(arguments.upstream)
     options = ["-s", str(demo.relay_script()), "--listen-host", "127.0.0.1"]
     options += ["--mode", f"reverse:{url.scheme}://{url.netloc}@{arguments.port}"]

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -101,18 +102,26 @@ def kill(process: subprocess.Popen[str], env: Mapping[str, str]) -> None:
     if process.poll() is None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-    for pid in processes_of(Path(env["TMPDIR"])):
+    folder = Path(env["TMPDIR"])
+    for pid in processes_of(folder):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+    left_running(folder)
 
 
 def left_running(folder: Path) -> list[str]:
-    """Command lines of all that `started` has started with an environment inside `folder`, and that still runs."""
-    return list(processes_of(folder).values())
+    """Command lines of what still runs; what was killed a moment ago is given the time to end."""
+    deadline = time.monotonic() + 2
+    while (found := processes_of(folder)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return list(found.values())
 
 
 def processes_of(folder: Path) -> dict[int, str]:
-    """Process id -> command line, of those that name `folder` there or in their environment. Needs /proc."""
+    """Process id -> command line, of those that name `folder` there or in their environment. Needs /proc.
+
+    All that is started with an `environment` inside the folder does.
+    """
     found = {}
     for entry in Path("/proc").glob("[0-9]*"):
         try:

@@ -15,7 +15,7 @@ from mitmproxy.io import FlowReader, FlowWriter
 
 from addon import cli, demo
 from addon.demo import provider
-from tests.cli.running import environment, left_running, run, started
+from tests.cli.running import environment, left_running, processes_of, run, started
 from tests.e2e.install import CodexMissing, find_codex
 
 FAREWELL = "the relay turned it into the events Codex reads."
@@ -87,7 +87,7 @@ def test_text_is_shown_while_it_arrives(tmp_path: Path) -> None:
 def test_ctrl_c_stops_everything(how: signal.Signals, tmp_path: Path) -> None:
     with started(["demo", "--speed", "0.1"], environment(tmp_path)) as demo:
         wait_for("turn 1", demo)
-        assert left_running(tmp_path) != []
+        assert processes_of(tmp_path)
         demo.send_signal(how)
         _, errors = demo.communicate()
     assert demo.returncode == 130

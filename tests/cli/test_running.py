@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.running import environment, left_running, started
+from tests.cli.running import environment, left_running, processes_of, started
 
 
 @pytest.fixture
@@ -31,22 +31,25 @@ def test_a_child_obeys_ctrl_c_though_the_tests_ignore_it(tmp_path: Path) -> None
 
 
 def test_whoever_waits_for_a_line_that_never_comes_goes_on(tmp_path: Path) -> None:
-    with (
-        pytest.raises(TimeoutError, match=r"did not end within 6\.0 s"),
-        started(["demo", "--no-codex", "--speed", "0", "--web"], environment(tmp_path), limit=6.0) as process,
-    ):
-        assert process.stdout is not None
-        next(line for line in process.stdout if line.startswith("this is never printed"))
+    def wait() -> None:
+        arguments = ["demo", "--no-codex", "--speed", "0", "--web"]
+        with started(arguments, environment(tmp_path), limit=6.0) as process:
+            assert process.stdout is not None
+            next(line for line in process.stdout if line.startswith("this is never printed"))
+
+    with pytest.raises(TimeoutError, match=r"did not end within 6\.0 s"):
+        wait()
     assert left_running(tmp_path) == []
 
 
 def test_a_failed_block_leaves_nothing_running(tmp_path: Path) -> None:
-    with (
-        pytest.raises(ZeroDivisionError),
-        started(["demo", "--no-codex", "--speed", "0.1"], environment(tmp_path)) as process,
-    ):
-        assert process.stdout is not None
-        assert any(line.startswith("turn 1") for line in process.stdout)
-        assert left_running(tmp_path) != []
-        raise ZeroDivisionError
+    def fail() -> None:
+        with started(["demo", "--no-codex", "--speed", "0.1"], environment(tmp_path)) as process:
+            assert process.stdout is not None
+            assert any(line.startswith("turn 1") for line in process.stdout)
+            assert processes_of(tmp_path)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
     assert left_running(tmp_path) == []
