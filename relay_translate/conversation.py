@@ -123,6 +123,8 @@ class ItemReader:
         elif role in ("developer", "system"):
             self._say("instructions", parts)
         else:
+            if role != "user":
+                self._note("input: a message of an unknown role became the user's")
             self._say("user", parts)
 
     def _agent_message(self, item: Json) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from relay_translate import translate_request
 from relay_translate.conversation import COMPACTION_REQUEST, SUMMARY_INTRO
 from relay_translate.messages import NO_IMAGE
 from relay_translate.profiles import GENERIC, Profile
@@ -252,3 +253,10 @@ def test_an_unknown_item_that_says_nothing_is_left_out_with_a_note(item):
 
 def test_the_generic_profile_merges_and_the_openai_one_does_not():
     assert GENERIC.merge_users and not OPEN.merge_users
+
+
+def test_a_message_of_an_unknown_role_is_the_users_and_is_noted():
+    request = {"model": "m", "input": [{"role": "wizard", "content": "Hi"}]}
+    translated = translate_request(request)
+    assert translated.body["messages"] == [{"role": "user", "content": "Hi"}]
+    assert "input: a message of an unknown role became the user's" in translated.notes
