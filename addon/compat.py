@@ -185,15 +185,15 @@ def reverse_target(flow: http.HTTPFlow) -> Target | None:
 
 
 def running_targets() -> list[Target]:
-    targets = []
+    return [target for mode in _modes() if (target := _http_target(mode)) is not None]
+
+
+def _modes() -> Iterator[mode_specs.ProxyMode]:
     for spec in ctx.options.mode:
         try:
-            target = _http_target(mode_specs.ProxyMode.parse(spec))
+            yield mode_specs.ProxyMode.parse(spec)
         except ValueError:
             continue  # mitmproxy itself refuses it
-        if target is not None:
-            targets.append(target)
-    return targets
 
 
 def _http_target(mode: mode_specs.ProxyMode) -> Target | None:
@@ -205,14 +205,8 @@ def _http_target(mode: mode_specs.ProxyMode) -> Target | None:
 
 def listens_to_everybody() -> bool:
     """Whether a reverse mode has no address of its own to listen on, neither in its spec nor by --listen-host."""
-    for spec in ctx.options.mode:
-        try:
-            mode = mode_specs.ProxyMode.parse(spec)
-        except ValueError:
-            continue
-        if _http_target(mode) is not None and mode.listen_host(ctx.options.listen_host) in ("", "0.0.0.0", "::"):
-            return True
-    return False
+    everybody = ("", "0.0.0.0", "::")
+    return any(_http_target(mode) and mode.listen_host(ctx.options.listen_host) in everybody for mode in _modes())
 
 
 def unknown_options(prefix: str) -> list[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from weakref import WeakKeyDictionary
 
 from mitmproxy import connection, http
@@ -25,8 +25,7 @@ from relay_translate import (
     translate_request,
     translate_response,
 )
-from relay_translate.errors import upstream_broke
-from relay_translate.transcript import one_line
+from relay_translate.errors import one_line, upstream_broke
 
 from . import replies
 from .body import BodyStream, Timings
@@ -149,7 +148,7 @@ class Exchange:
         """The answer for a turn that failed before anything was said."""
         for secret in self.secrets:
             if secret in error.message:
-                error = ApiError(**{**vars(error), "message": error.message.replace(secret, SCRUBBED)})
+                error = replace(error, message=error.message.replace(secret, SCRUBBED))
         self.outcome = Outcome("failed", error)
         if self.events:
             return replies.in_stream(error, self.context)
@@ -203,8 +202,8 @@ def open_exchange(request: http.Request, settings: Settings | None, target: Upst
     """The turn for a client's request, or the answer that refuses it. Never raises: mitmproxy would send it on."""
     events, model, headers = False, "", ()
     try:
-        found = route(request)
-        events = found is Route.RESPONSES and replies.is_codex(request)
+        found, codex = route(request), replies.is_codex(request)
+        events = found is Route.RESPONSES and codex
         if settings is None:
             raise RuntimeError("the relay has no valid settings")
         upstream = settings.upstream_for(target)
@@ -215,7 +214,7 @@ def open_exchange(request: http.Request, settings: Settings | None, target: Upst
         events = events and body.get("stream") is not False
         model = str(body.get("model", ""))
         profile = settings.profile_for(upstream, model)
-        options = settings.request_options(upstream, codex=replies.is_codex(request))
+        options = settings.request_options(upstream, codex=codex)
         translated = translate_request(body, profile, options)
         data, stream = json_bytes(translated.body), translated.context.stream
         up = chat_request(request, data, upstream, settings, profile, stream=stream)

@@ -7,7 +7,7 @@ from typing import Any
 
 from mitmproxy import http
 
-from relay_translate.transcript import one_line
+from relay_translate.errors import one_line
 
 from . import compat
 from .exchange import Exchange

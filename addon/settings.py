@@ -23,7 +23,6 @@ from relay_translate import Profile, RequestOptions, find_profile
 from relay_translate.request import map_model
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
-CHAT_PATH = "/chat/completions"
 
 # name -> (default, help). Defaults are looked up here alone, so that they can come from elsewhere later.
 OPTIONS: Mapping[str, tuple[str, str]] = MappingProxyType(
@@ -75,10 +74,6 @@ class Upstream:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if DEFAULT_PORTS.get(self.scheme) == self.port else f"{host}:{self.port}"
 
-    def models_path(self, profile: Profile) -> str:
-        base = self.base_path.removesuffix(CHAT_PATH) if self.base_path else profile.base_path
-        return base + "/models"
-
 
 @dataclass(frozen=True)
 class Settings:
@@ -103,15 +98,18 @@ class Settings:
             return self.targets[0]
         return target
 
+    @property
+    def _configured(self) -> tuple[Upstream, ...]:
+        """The servers that the key is for."""
+        return self.targets if self.upstream is None else (self.upstream,)
+
     def key_for(self, upstream: Upstream) -> str:
         """The key, if `upstream` is the one it was configured for, else ""."""
-        configured = self.targets if self.upstream is None else (self.upstream,)
-        return self.api_key if upstream in configured else ""
+        return self.api_key if upstream in self._configured else ""
 
     def key_at(self, scheme: str, host: str, port: int) -> str:
         """The key, if it was configured for the server at this address, else ""."""
-        configured = self.targets if self.upstream is None else (self.upstream,)
-        same = any((one.scheme, one.host, one.port) == (scheme, host.lower(), port) for one in configured)
+        same = any((one.scheme, one.host, one.port) == (scheme, host.lower(), port) for one in self._configured)
         return self.api_key if same else ""
 
     def profile_for(self, upstream: Upstream, model: str = "") -> Profile:

@@ -36,7 +36,7 @@ def chat_request(
 
 def models_request(client: http.Request, upstream: Upstream, settings: Settings, profile: Profile) -> http.Request:
     headers = _headers(client, upstream, settings, accept="application/json")
-    return _request(client, "GET", upstream.models_path(profile), headers, b"", upstream)
+    return _request(client, "GET", profile.models_path(upstream.base_path), headers, b"", upstream)
 
 
 def headers_down(upstream: http.Headers) -> list[tuple[str, str]]:

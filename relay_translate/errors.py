@@ -99,8 +99,8 @@ _WAIT = re.compile(
 )
 _SPAN = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m|h)?", re.I)
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-# What Codex reads as a wait; "in 1m2.3s" it does not.
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+# What Codex reads as a wait; "in 1m2.3s" it does not.
 _TRY_AGAIN = re.compile(r"try again in\s*\d+(\.\d+)?\s*(ms|s|seconds?)\b", re.I)
 
 
@@ -244,6 +244,11 @@ def _sentence(message: str, status: int, provider: str) -> str:
 def readable(text: str) -> str:
     """Text without control characters, which a terminal would obey."""
     return _CONTROL.sub("\ufffd", text)
+
+
+def one_line(text: str) -> str:
+    """Text that can't break or paint a log: no line ends, no control characters."""
+    return " ".join(readable(text).split())
 
 
 def _wait_header(headers: Mapping[str, str]) -> float | None:

@@ -158,15 +158,15 @@ class Answer:
         self._thought_or_text(*self._think.finish())
         reason = self.finish_reason
         if reason is None and not saw_done:
-            self.fail(upstream_broke(self._say("the stream ended in the middle of the answer")))
+            self.fail(upstream_broke(self.say("the stream ended in the middle of the answer")))
         elif reason in BROKEN:
-            self.fail(upstream_broke(self._say(f"the answer was broken off: {reason}")))
+            self.fail(upstream_broke(self.say(f"the answer was broken off: {reason}")))
         elif reason in FILTERED and self._context.codex:
-            self.fail(upstream_refused(self._say("the provider's content filter stopped the answer")))
+            self.fail(upstream_refused(self.say("the provider's content filter stopped the answer")))
         elif reason in CUT:
             self._finish_cut()
         elif reason is None and self.output.drop_cut_calls():
-            self.fail(upstream_broke(self._say("the stream ended in the middle of a tool call")))
+            self.fail(upstream_broke(self.say("the stream ended in the middle of a tool call")))
         else:
             if reason is not None and reason not in FINISHED | FILTERED:
                 self.notes[f"finish_reason {reason!r} is unknown and was taken as the end"] = None
@@ -181,25 +181,25 @@ class Answer:
             # Codex gives up on an incomplete response; an answer that ends early is still an answer.
             self.complete("completed" if self._context.codex else "incomplete")
         elif cut_call:
-            self.fail(upstream_refused(self._say(
+            self.fail(upstream_refused(self.say(
                 "the model reached its output limit in the middle of a tool call, which was not run. "
                 "Ask for smaller steps, or raise the output limit")))  # fmt: skip
         elif self.output.reasoning_length:
-            self.fail(upstream_refused(self._say(
+            self.fail(upstream_refused(self.say(
                 "the model used up its output limit on reasoning before it answered. "
                 "Lower the reasoning effort, or raise the output limit")))  # fmt: skip
         else:
-            message = self._say("no room was left for an answer in the model's context window")
+            message = self.say("no room was left for an answer in the model's context window")
             self.fail(ApiError(400, CONTEXT, message, "invalid_request_error"))
 
     def complete(self, status: str) -> None:
         if self._compaction:
             self._close_compaction()
         elif self.output.nameless_call():
-            self.fail(upstream_broke(self._say("a tool call came without a name")))
+            self.fail(upstream_broke(self.say("a tool call came without a name")))
             return
         elif status == "completed" and not self.output.has_answer:
-            self.fail(upstream_broke(self._say("the answer was empty")))
+            self.fail(upstream_broke(self.say("the answer was empty")))
             return
         self.output.finish()
         self.status = status
@@ -225,7 +225,8 @@ class Answer:
             self.error, self.status = error, "failed"
             self._writer.write("response.failed", response=self.response())
 
-    def _say(self, what: str) -> str:
+    def say(self, what: str) -> str:
+        """A sentence of ours about the provider."""
         return f"{self._context.provider or 'The provider'}: {what}"
 
 

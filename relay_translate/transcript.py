@@ -6,7 +6,6 @@ import json
 import re
 from typing import Any
 
-from .errors import readable
 from .json_text import json_text
 from .reasoning import VERSION, pack, unpack
 
@@ -29,11 +28,6 @@ def pretty(value: object, indent: str = "") -> str:
         rows = [inner + pretty(one, inner) for one in value]
     begin, end = "{}" if isinstance(value, dict) else "[]"
     return f"{begin}\n" + ",\n".join(rows) + f"\n{indent}{end}"
-
-
-def one_line(text: str) -> str:
-    """Text that can't break or paint a log: no line ends, no control characters."""
-    return " ".join(readable(text).split())
 
 
 def open_envelopes(text: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from .context import TurnContext
-from .errors import ApiError, readable, stream_error, upstream_broke
+from .errors import ApiError, one_line, readable, stream_error, upstream_broke
 from .event_stream import BOM, EventStreamDecoder
 from .ids import NewId
 from .items import EventWriter
@@ -47,7 +47,6 @@ class StreamTranslator:
         created_at: int,
         on_exception: Callable[[BaseException], None] | None = None,
     ) -> None:
-        self._context = context
         self._writer = EventWriter()
         self._answer = Answer(context, self._writer, new_id, created_at)
         self._decoder = EventStreamDecoder()
@@ -152,7 +151,7 @@ class StreamTranslator:
         if not self._events and not self._answer.ended:
             said = readable(self._head.decode("utf-8", "replace")).strip()[:300]
             words = f"the answer is not an event stream: {said}" if said else "the answer was empty"
-            self._answer.fail(upstream_broke(f"{self._context.provider or 'The provider'}: {words}"))
+            self._answer.fail(upstream_broke(self._answer.say(words)))
         self._answer.finish(saw_done=False)
 
     def _finish_body(self, body: bytes) -> None:
@@ -166,5 +165,5 @@ class StreamTranslator:
             self._answer.receive(value)
             self._answer.finish(saw_done=True)
         else:
-            said = " ".join(readable(body[:300].decode("utf-8", "replace")).split())
-            self._answer.fail(upstream_broke(f"{self._context.provider or 'The provider'}: unexpected answer: {said}"))
+            said = one_line(body[:300].decode("utf-8", "replace"))
+            self._answer.fail(upstream_broke(self._answer.say(f"unexpected answer: {said}")))
