@@ -50,7 +50,6 @@ class Outcome:
 @dataclass(eq=False)
 class Exchange:
     """One turn, from the client's request to what was said in the end. `translated` is None for a model list.
-    guarded: where the request must go, because the relay's own key goes with it.
     no_server: what the flow holds until it is given a connection."""
 
     upstream: Upstream
@@ -58,7 +57,6 @@ class Exchange:
     client_request: http.Request
     upstream_request: http.Request
     translated: TranslatedRequest | None = None
-    guarded: tuple[str, int] | None = None
     no_server: connection.Server | None = None
     id: str = field(default_factory=lambda: replies.new_id("turn"))
     timings: Timings = field(default_factory=Timings)
@@ -196,6 +194,15 @@ class Exchange:
 
 
 live: WeakKeyDictionary[http.HTTPFlow, Exchange] = WeakKeyDictionary()
+guards: WeakKeyDictionary[http.HTTPFlow, Upstream] = WeakKeyDictionary()
+"""Requests under way that carry the relay's own key, and the only place they may go."""
+
+
+def guard(flow: http.HTTPFlow, settings: Settings | None) -> None:
+    """Called when a request, a new one or a replayed one, is ready to be sent."""
+    key, request = settings.api_key if settings else "", flow.request
+    if key and request.headers.get("authorization") == f"Bearer {key}":
+        guards[flow] = Upstream(request.scheme, request.host, request.port)
 
 
 def open_exchange(request: http.Request, settings: Settings | None, target: Upstream) -> Exchange | http.Response:
@@ -209,7 +216,7 @@ def open_exchange(request: http.Request, settings: Settings | None, target: Upst
         upstream = settings.upstream_for(target)
         if found is Route.MODELS:
             up = models_request(request, upstream, settings, settings.profile_for(upstream))
-            return _exchange(request, up, upstream, settings, events=False)
+            return _exchange(request, up, upstream, events=False)
         body = read_body(request)
         events = events and body.get("stream") is not False
         model = str(body.get("model", ""))
@@ -218,7 +225,7 @@ def open_exchange(request: http.Request, settings: Settings | None, target: Upst
         translated = translate_request(body, profile, options)
         data, stream = json_bytes(translated.body), translated.context.stream
         up = chat_request(request, data, upstream, settings, profile, stream=stream)
-        return _exchange(request, up, upstream, settings, events=events, translated=translated)
+        return _exchange(request, up, upstream, events=events, translated=translated)
     except TranslationError as refused:
         error, headers = refused.api_error, getattr(refused, "headers", ())
         path = one_line(request.path.partition("?")[0])
@@ -233,23 +240,21 @@ def _exchange(
     client: http.Request,
     up: http.Request,
     upstream: Upstream,
-    settings: Settings,
     *,
     events: bool,
     translated: TranslatedRequest | None = None,
 ) -> Exchange:
     # The client's credentials have been used; from here on its request is only looked at and stored.
     scrub_headers(client.headers)
-    guarded = (up.host, up.port) if settings.key_for(upstream) else None
-    return Exchange(upstream, events, client, up, translated, guarded)
+    return Exchange(upstream, events, client, up, translated)
 
 
 def wrong_server(client: connection.Client, server: connection.Server) -> str:
     """Why a connection must not be opened: the relay's own key would go to a host that it is not for. Else ""."""
-    for flow, turn in live.items():
-        if turn.guarded and flow.client_conn is client and server.address != turn.guarded:
-            where = turn.upstream.authority
-            return f"relay_api_key is for {where} only, but something redirected the request elsewhere"
+    for flow, place in guards.items():
+        # By address: a replay runs on a copy of the flow's client connection.
+        if flow.client_conn.peername == client.peername and server.address != (place.host, place.port):
+            return f"relay_api_key is for {place.authority} only, but something redirected the request elsewhere"
     return ""
 
 

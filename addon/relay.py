@@ -74,6 +74,7 @@ class Relay:
             return
         if recorder.is_replayed_upstream(flow):
             flow.response = upstream.refuse_replay(flow.request, self.settings)
+            exchange.guard(flow, self.settings)
             return
         turn = exchange.open_exchange(flow.request, self.settings, target)
         if isinstance(turn, http.Response):
@@ -83,6 +84,7 @@ class Relay:
             turn.no_server = flow.server_conn
             exchange.live[flow] = turn
             flow.request = turn.upstream_request
+            exchange.guard(flow, self.settings)
 
     def server_connect(self, data: server_hooks.ServerConnectionHookData) -> None:
         if why := exchange.wrong_server(data.client, data.server):
@@ -108,6 +110,7 @@ class Relay:
     async def response(self, flow: http.HTTPFlow) -> None:
         if _target(flow) is None:
             return
+        exchange.guards.pop(flow, None)
         turn = exchange.live.pop(flow, None)
         if turn is None:
             keys.scrub_flow(flow)
@@ -122,6 +125,7 @@ class Relay:
     async def error(self, flow: http.HTTPFlow) -> None:
         if _target(flow) is None:
             return
+        exchange.guards.pop(flow, None)
         turn = exchange.live.pop(flow, None)
         why = flow.error.msg if flow.error else "unknown error"
         ended_by = compat.ended_by(flow)

@@ -384,3 +384,23 @@ async def test_a_note_is_logged_once(proxy, caplog: pytest.LogCaptureFixture, mo
             flows = await relay.flows(6)
     assert len([line for line in lines if line.startswith("note:")]) == 1
     assert flows[1].metadata["relay"]["notes"]
+
+
+class _Redirect:
+    """Stands behind the relay, like map_remote."""
+
+    def request(self, flow: http.HTTPFlow) -> None:
+        flow.request.host = "localhost"
+
+
+@pytest.mark.parametrize("side", ["client", "upstream"])
+async def test_the_key_does_not_follow_a_replay_that_another_addon_redirects(proxy, side: str) -> None:
+    async with proxy(relay_api_key=RELAY_KEY) as relay:
+        await relay.ask()
+        client, upstream = await relay.turn()
+        relay.master.addons.add(_Redirect())
+        flow = _replayed(client) if side == "client" else upstream
+        relay.master.commands.call("replay.client", [flow])
+        await until(lambda: flow.error or flow.response)
+        await asyncio.sleep(0.2)
+        assert len(relay.upstream.seen) == 1
