@@ -14,15 +14,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from addon.codex.config import Settings
+from addon.codex.home import CodexHome
+from addon.codex.install import CodexMissing, find_codex
 from addon.demo import PROMPT
 from addon.demo.provider import read_recording, recorded_outputs
-from tests.e2e.codex import CodexHome
-from tests.e2e.config import Settings
-from tests.e2e.install import CodexMissing, find_codex
-from tests.e2e.relay import Relay
-from tests.scripted import DONE, Call, Reply, Scenario, ScriptedUpstream, frame, stream
-from tests.scripted.chunks import slices, words
-from tests.scripted.replies import Said
+from addon.scenarios.relay import Relay
+from addon.scripted import DONE, Call, Reply, Scenario, ScriptedUpstream, frame, stream
+from addon.scripted.chunks import slices, words
+from addon.scripted.replies import Said
 
 Json = dict[str, Any]
 

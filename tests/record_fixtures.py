@@ -21,14 +21,14 @@ from pathlib import Path
 import brotli
 from mitmproxy import http, io
 
-from addon.fixtures import extract_file
-from addon.placeholders import Placeholders
-from tests.e2e.install import CURRENT, CodexMissing, find_codex, version_of
+from addon.codex.install import CURRENT, CodexMissing, find_codex, version_of
+from addon.recording.fixtures import extract_file
+from addon.recording.placeholders import Placeholders
+from addon.scenarios.relay import Relay, RelayFailed
+from addon.scripted import ScriptedUpstream
 from tests.e2e.playing import play_row
-from tests.e2e.relay import Relay, RelayFailed
 from tests.e2e.rows import Row, all_rows
 from tests.e2e.rows.versions import version_rows
-from tests.scripted import ScriptedUpstream
 
 ROOT = Path(__file__).resolve().parents[1]
 

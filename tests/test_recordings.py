@@ -13,11 +13,11 @@ import pytest
 from mitmproxy import http, io
 from mitmproxy.test import tflow, tutils
 
-from addon import fixtures
-from addon.placeholders import Placeholders, keep_tools, shorten
+from addon.codex.install import CURRENT, CodexMissing, find_codex, version_of
+from addon.recording import fixtures
+from addon.recording.placeholders import Placeholders, keep_tools, shorten
 from relay_translate.reasoning import seal_summary, unseal_summary
 from relay_translate.transcript import close_envelopes, open_envelopes
-from tests.e2e.install import CURRENT, CodexMissing, find_codex, version_of
 from tests.golden.cases import FIXTURES
 from tests.golden.test_fixtures import PRIVATE
 
@@ -62,7 +62,7 @@ def test_recordings_hold_no_key(path: Path) -> None:
 
 @pytest.mark.parametrize("path", RECORDED, ids=of_file)
 def test_fixtures_are_what_the_recordings_give(path: Path) -> None:
-    """If this fails after a change of the translator: `python -m addon.fixtures recordings/codex-*.flow`."""
+    """If this fails after a change of the translator: `python -m addon.recording.fixtures recordings/codex-*.flow`."""
     for case in fixtures.read_cases(path):
         files, _ = fixtures.extract(case)
         folder = FIXTURES / case.codex_version / case.name

@@ -24,7 +24,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from addon.demo import client, processes, provider
+from addon import processes
+from addon.demo import client, provider
 from addon.demo.screen import Screen
 
 PAUSE = 0.03  # seconds between two events at speed 1: fast enough to be lively, slow enough to be read

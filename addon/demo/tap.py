@@ -13,7 +13,7 @@ from typing import Any
 
 from mitmproxy import http
 
-from addon.demo.processes import MARK
+from addon.processes import MARK
 
 
 def tell(kind: str, flow: http.HTTPFlow, **more: Any) -> None:

@@ -14,9 +14,9 @@ import pytest
 from mitmproxy.io import FlowReader, FlowWriter
 
 from addon import cli, demo
+from addon.codex.install import CodexMissing, find_codex
 from addon.demo import provider
 from tests.cli.running import environment, left_running, processes_of, run, started
-from tests.e2e.install import CodexMissing, find_codex
 
 FAREWELL = "the relay turned it into the events Codex reads."
 

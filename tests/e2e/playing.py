@@ -12,11 +12,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.e2e.install import find_codex
-from tests.e2e.relay import Relay
+from addon.codex.install import find_codex
+from addon.scenarios.relay import Relay
+from addon.scenarios.stage import Grade, Stage
+from addon.scripted import ScriptedUpstream
 from tests.e2e.rows import Row
-from tests.e2e.stage import Grade, Stage
-from tests.scripted import ScriptedUpstream
 
 AT_ONCE = 3  # rows at a time; most of a row is waiting for two other processes
 
@@ -40,7 +40,7 @@ async def play_row(row: Row, upstream: ScriptedUpstream, shared: Relay, codex: P
     """One row, never an exception: what goes wrong in a row is its finding."""
     started = time.monotonic()
     relay = Relay(upstream.url, folder / "relay") if row.own_relay else shared
-    stage = Stage(row, upstream, relay, codex, folder)
+    stage = Stage(row.name, upstream, relay, codex, folder, version=row.version)
     try:
         if row.own_relay:
             await relay.start()

@@ -12,9 +12,9 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tests.e2e.install import CodexMissing, find_codex, version_of
+from addon.codex.install import CodexMissing, find_codex, version_of
+from addon.scenarios.relay import RelayFailed
 from tests.e2e.playing import AT_ONCE, Result, play_rows
-from tests.e2e.relay import RelayFailed
 from tests.e2e.rows import Row, all_rows
 
 SHOWN_WIDTH = 70

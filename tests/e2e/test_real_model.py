@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.codex import CodexHome
-from tests.e2e.config import Settings, catalog_of
-from tests.e2e.install import CodexMissing, find_codex
-from tests.e2e.relay import Relay
+from addon.codex.config import Settings, catalog_of
+from addon.codex.home import CodexHome
+from addon.codex.install import CodexMissing, find_codex
+from addon.scenarios.relay import Relay
 
 URL = os.environ.get("CODEX_RELAY_CHAT_URL", "")
 MODEL = os.environ.get("CODEX_RELAY_CHAT_MODEL", "")

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
+from addon.codex.install import VERSIONS, CodexMissing, find_codex
 from tests.e2e.conftest import rows_asked_for
-from tests.e2e.install import VERSIONS, CodexMissing, find_codex
 from tests.e2e.playing import Result, play_rows
 from tests.e2e.rows import Row
 from tests.e2e.rows.versions import version_rows

@@ -11,9 +11,9 @@ import sys
 import time
 from pathlib import Path
 
-from tests.e2e.install import VERSIONS, CodexMissing, find_codex, install
+from addon.codex.install import VERSIONS, CodexMissing, find_codex, install
+from addon.scenarios.relay import RelayFailed
 from tests.e2e.playing import AT_ONCE, play_rows
-from tests.e2e.relay import RelayFailed
 from tests.e2e.rows.versions import version_rows
 from tests.e2e.table import progress, report
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.scripted.chunks import Call
-from tests.scripted.memory import prefix_break, reasoning_returned
-from tests.scripted.replies import Said
-from tests.scripted.rules import ALL_RULES, RULES, complaints
+from addon.scripted.chunks import Call
+from addon.scripted.memory import prefix_break, reasoning_returned
+from addon.scripted.replies import Said
+from addon.scripted.rules import ALL_RULES, RULES, complaints
 
 Json = dict[str, Any]
 

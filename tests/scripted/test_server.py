@@ -6,7 +6,7 @@ import asyncio
 import json
 from typing import Any
 
-from tests.scripted import DONE, Call, Scenario, ScriptedUpstream, answer, error, frame
+from addon.scripted import DONE, Call, Scenario, ScriptedUpstream, answer, error, frame
 
 Json = dict[str, Any]
 USER: Json = {"role": "user", "content": "Hello."}

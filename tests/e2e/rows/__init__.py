@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from importlib import import_module
 
-from tests.e2e.stage import Stage
+from addon.scenarios.stage import Stage
 
 Play = Callable[[Stage], Awaitable[None]]
 MODULES = ("turns", "tools", "failures", "endings", "shapes", "models", "agents")

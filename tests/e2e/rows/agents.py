@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 
-from tests.e2e.codex import git
-from tests.e2e.config import catalog_of
+from addon.codex.config import catalog_of
+from addon.codex.home import git
+from addon.scenarios.stage import Stage
+from addon.scripted import Reply, Seen, answer
 from tests.e2e.rows import row
 from tests.e2e.rows.turns import shell
-from tests.e2e.stage import Stage
-from tests.scripted import Reply, Seen, answer
 
 TASK = "SUBTASK: count the files"
 

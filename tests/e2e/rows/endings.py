@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from addon.scenarios.stage import Stage
+from addon.scripted import Wait, answer, chunk, error, frame, raw_body, stream
 from tests.e2e.rows import row
 from tests.e2e.rows.turns import shell
-from tests.e2e.stage import Stage
-from tests.scripted import Wait, answer, chunk, error, frame, raw_body, stream
 
 TEXT = "A sentence of several words that is cut."
 CALL_CUT = 6  # pieces of the answers below: role, reasoning, call, and two fragments of its arguments

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from addon.scenarios.stage import Stage
+from addon.scripted import answer, error, raw_body
 from tests.e2e.rows import row
 from tests.e2e.rows.turns import shell
-from tests.e2e.stage import Stage
-from tests.scripted import answer, error, raw_body
 
 HTML = "<html><head><title>502 Bad Gateway</title></head><body><center>nginx</center></body></html>"
 

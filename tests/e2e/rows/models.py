@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from addon.scenarios.stage import Stage
+from addon.scripted import Seen, answer
+from addon.scripted.scenario import route_by_kind
 from tests.e2e.rows import row
 from tests.e2e.rows.turns import PATCH, PATCHED, shell
-from tests.e2e.stage import Stage
-from tests.scripted import Seen, answer
-from tests.scripted.scenario import route_by_kind
 
 SMALL = {"prompt_tokens": 90, "completion_tokens": 9, "total_tokens": 99}
 # A script that ends before the limit: the shell's result is text or JSON, whichever Codex gives.

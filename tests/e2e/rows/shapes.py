@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from addon.scenarios.stage import Stage
+from addon.scripted import Call, answer, chunk, stream
+from addon.scripted.chunks import USAGE, usage_chunk
+from addon.scripted.replies import Said
 from tests.e2e.rows import row
 from tests.e2e.rows.turns import shell
-from tests.e2e.stage import Stage
-from tests.scripted import Call, answer, chunk, stream
-from tests.scripted.chunks import USAGE, usage_chunk
-from tests.scripted.replies import Said
 
 START = chunk({"role": "assistant", "content": ""})
 STOP = chunk(finish="stop")

@@ -6,12 +6,12 @@ import base64
 import json
 from dataclasses import replace
 
-from tests.e2e.config import catalog_of
-from tests.e2e.mcp_server import PICTURE
+from addon.codex.config import catalog_of
+from addon.codex.mcp_server import PICTURE
+from addon.scenarios.stage import Stage
+from addon.scripted import Call, Reply, Seen, answer
 from tests.e2e.rows import row
 from tests.e2e.rows.turns import shell
-from tests.e2e.stage import Stage
-from tests.scripted import Call, Reply, Seen, answer
 
 
 @row("parallel calls sharing index 0")

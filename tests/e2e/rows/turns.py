@@ -6,12 +6,12 @@ import asyncio
 import base64
 import json
 
-from tests.e2e.config import catalog_of
-from tests.e2e.mcp_server import PICTURE
+from addon.codex.config import catalog_of
+from addon.codex.mcp_server import PICTURE
+from addon.scenarios.stage import Stage
+from addon.scripted import Call, Reply, answer
+from addon.scripted.replies import Said
 from tests.e2e.rows import row
-from tests.e2e.stage import Stage
-from tests.scripted import Call, Reply, answer
-from tests.scripted.replies import Said
 
 PATCH = '*** Begin Patch\n*** Add File: new.txt\n+first line\n+"second" \\ line — ünï\n*** End Patch'
 PATCHED = 'first line\n"second" \\ line — ünï\n'

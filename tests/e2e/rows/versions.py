@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tests.e2e.config import catalog_of
-from tests.e2e.install import VERSIONS
+from addon.codex.config import catalog_of
+from addon.codex.install import VERSIONS
+from addon.scenarios.stage import Stage
+from addon.scripted import Call, Seen, answer
 from tests.e2e.rows import Play, Row
 from tests.e2e.rows.turns import PATCH, PATCHED
-from tests.e2e.stage import Stage
-from tests.scripted import Call, Seen, answer
 
 FIRST_WITH_CATALOG = (0, 107)
 

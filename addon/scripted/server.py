@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-from tests.scripted.replies import Cut, Reply, Wait, error, raw_body
-from tests.scripted.scenario import Scenario, Script, Seen
+from addon.scripted.replies import Cut, Reply, Wait, error, raw_body
+from addon.scripted.scenario import Scenario, Script, Seen
 
 MAX_BODY = 64 * 1024 * 1024
 IDLE_LIMIT = 120.0  # seconds a kept connection may stay silent

@@ -6,16 +6,13 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import EllipsisType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-from tests.e2e.codex import CodexHome, CodexRun
-from tests.e2e.config import Settings
-from tests.e2e.relay import Relay
-from tests.scripted import ALL_RULES, Scenario, Script, ScriptedUpstream, Seen
-from tests.scripted.scenario import Step, route_by_kind
-
-if TYPE_CHECKING:
-    from tests.e2e.rows import Row
+from addon.codex.config import Settings
+from addon.codex.home import CodexHome, CodexRun
+from addon.scenarios.relay import Relay
+from addon.scripted import ALL_RULES, Scenario, Script, ScriptedUpstream, Seen
+from addon.scripted.scenario import Step, route_by_kind
 
 Json = dict[str, Any]
 Grade = Literal["W", "P", "B"]
@@ -24,8 +21,10 @@ Grade = Literal["W", "P", "B"]
 class Stage:
     """One row's world. ``must`` decides between works and broken, ``should`` between works and partly."""
 
-    def __init__(self, row: Row, upstream: ScriptedUpstream, relay: Relay, codex: Path, folder: Path) -> None:
-        self.name, self.version = row.name, row.version
+    def __init__(
+        self, name: str, upstream: ScriptedUpstream, relay: Relay, codex: Path, folder: Path, *, version: str = ""
+    ) -> None:
+        self.name, self.version = name, version
         self.upstream, self.relay, self.program, self.folder = upstream, relay, codex, folder
         self.runs: list[CodexRun] = []
         self.broken: list[str] = []

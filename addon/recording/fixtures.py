@@ -1,6 +1,6 @@
 """A flow file -> fixtures/<codex version>/<case>/turn-N/{request.json, chat_request.json, upstream.sse, response.sse}.
 
-`python -m addon.fixtures FILE... [--out fixtures] [--trim]`. A case is what the recording calls one, in
+`python -m addon.recording.fixtures FILE... [--out fixtures] [--trim]`. A case is what the recording calls one, in
 `metadata["case"]`, else a session of the client. Its case.toml holds what the other files alone do not say.
 
 `request.json` and `upstream.sse` are what was recorded, in placeholders and (trimmed) with long prose cut.
@@ -21,6 +21,7 @@ from typing import Any
 
 from mitmproxy import exceptions, http, io
 
+from addon.replies import is_codex
 from relay_translate import (
     RequestOptions,
     StreamTranslator,
@@ -40,7 +41,6 @@ from .placeholders import (
     keep_tools,
     shorten,
 )
-from .replies import is_codex
 
 Json = dict[str, Any]
 
@@ -313,7 +313,7 @@ def extract_file(path: Path, out: Path, *, trim: bool = False) -> Iterable[str]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m addon.fixtures", description="Makes fixtures of recordings.")
+    parser = argparse.ArgumentParser(description="Makes fixtures of recordings.")
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="flow files that the relay has written")
     parser.add_argument("--out", type=Path, default=Path("fixtures"), help="where the folders go (fixtures)")
     parser.add_argument("--trim", action="store_true", help="cut long prose, and leave out tools that nobody calls")

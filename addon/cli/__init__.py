@@ -10,8 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from addon import demo
-from addon.demo import processes
+from addon import demo, processes
 
 PORT = 4446
 
@@ -143,6 +142,3 @@ def _upstream(text: str) -> str:
         raise argparse.ArgumentTypeError(f"{text!r} is no base URL; give one such as https://api.example.com/v1")
     return text.rstrip("/")
 
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from tests.scripted.chunks import (
+from addon.scripted.chunks import (
     DONE,
     USAGE,
     Call,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from types import EllipsisType
 
-from tests.scripted.chunks import Call
-from tests.scripted.replies import answer, error
-from tests.scripted.scenario import Scenario, Seen, Step
+from addon.scripted.chunks import Call
+from addon.scripted.replies import answer, error
+from addon.scripted.scenario import Scenario, Seen, Step
 
 HELLO = "Hello! This answer is scripted, and arrives word by word."
 

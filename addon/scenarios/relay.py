@@ -11,8 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-SCRIPT = REPOSITORY / "addon" / "relay.py"
+SCRIPT = Path(__file__).resolve().parents[1] / "relay.py"
 START_LIMIT = 30.0
 
 
@@ -49,7 +48,7 @@ class Relay:
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 *command,
-                cwd=REPOSITORY,
+                cwd=self.folder,
                 env={**os.environ, "PYTHONUNBUFFERED": "1"},
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.config import Settings, write_config
+from addon.codex.config import Settings, write_config
 
 Json = dict[str, Any]
 

@@ -1,4 +1,4 @@
-"""``python -m tests.scripted --port 0 --scenario NAME [--strict]``: the upstream by itself, to try a client on."""
+"""``python -m addon.scripted --port 0 --scenario NAME [--strict]``: the upstream by itself, to try a client on."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import asyncio
 import sys
 from contextlib import suppress
 
-from tests.scripted.rules import ALL_RULES
-from tests.scripted.samples import SAMPLES
-from tests.scripted.scenario import Scenario
-from tests.scripted.server import ScriptedUpstream
+from addon.scripted.rules import ALL_RULES
+from addon.scripted.samples import SAMPLES
+from addon.scripted.scenario import Scenario
+from addon.scripted.server import ScriptedUpstream
 
 
 async def serve(scenario: Scenario, host: str, port: int) -> None:
@@ -28,7 +28,7 @@ async def serve(scenario: Scenario, host: str, port: int) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.scripted", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m addon.scripted", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--scenario", choices=sorted(SAMPLES), default="text")

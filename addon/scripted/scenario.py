@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from types import EllipsisType
 from typing import Any
 
-from tests.scripted.chunks import Call
-from tests.scripted.memory import prefix_break, reasoning_returned
-from tests.scripted.replies import Reply, Said, answer, error
-from tests.scripted.rules import ALL_RULES, complaints
+from addon.scripted.chunks import Call
+from addon.scripted.memory import prefix_break, reasoning_returned
+from addon.scripted.replies import Reply, Said, answer, error
+from addon.scripted.rules import ALL_RULES, complaints
 
 Json = dict[str, Any]
 COMPACTION_PROMPT = "CONTEXT CHECKPOINT COMPACTION"  # opens Codex's own summary request, all versions

@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from tests.scripted.chunks import Call
-from tests.scripted.replies import Said
+from addon.scripted.chunks import Call
+from addon.scripted.replies import Said
 
 Json = dict[str, Any]
 REASONING_FIELDS = ("reasoning_content", "reasoning", "reasoning_details")

@@ -1,6 +1,6 @@
 """Finding a Codex CLI, and installing a version of it through npm into a cache folder.
 
-``python -m tests.e2e.install 0.169.0 0.58.0`` installs; tests only look.
+``python -m addon.codex.install 0.169.0 0.58.0`` installs; tests only look.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def _usable(path: Path, complaint: str, version: str = CURRENT) -> Path:
 
 
 def _advice(complaint: str, version: str = CURRENT) -> str:
-    return f"{complaint}; `python -m tests.e2e.install {version}` installs it"
+    return f"{complaint}; `python -m addon.codex.install {version}` installs it"
 
 
 def version_of(codex: Path) -> str:

@@ -1,0 +1,1 @@
+"""What can be done with flow files that the relay has recorded."""
