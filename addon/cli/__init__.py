@@ -11,6 +11,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from addon import demo, processes
+from addon.cli import export, fixtures, record, replay, report
+from addon.cli.arguments import port, speed, upstream_url
+from addon.recording import RecordingError
 
 PORT = 4446
 
@@ -29,11 +32,11 @@ def main(argv: list[str] | None = None) -> int:
     if not hasattr(arguments, "run"):
         parser.print_help()
         return 0
-    if arguments.passed_on and arguments.run is not _serve:
-        parser.error("only serve passes on what follows --")
+    if arguments.passed_on and not getattr(arguments, "passes_on", False):
+        parser.error("this command passes nothing on; remove --")
     try:
         return arguments.run(arguments) or 0
-    except (demo.DemoError, ServeError) as error:
+    except (demo.DemoError, ServeError, RecordingError) as error:
         print(f"codex-relay: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -59,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Plays a recorded provider's answers through the relay: to Codex where it is installed, else to a "
         "built-in client that executes nothing. Uses loopback ports and a fresh folder, not your Codex home.",
     )
-    play.add_argument("--speed", type=_speed, default=1.0, metavar="N", help="N times as fast; 0 for no pauses (1)")
+    play.add_argument("--speed", type=speed, default=1.0, metavar="N", help="N times as fast; 0 for no pauses (1)")
     play.add_argument("--no-codex", action="store_true", help="use the built-in client though Codex is installed")
     play.add_argument("--web", action="store_true", help="run under mitmweb and stay, to look inside with a browser")
     play.add_argument("--recording", type=Path, metavar="FILE", help="a flow file to play instead of the shipped one")
@@ -72,9 +75,17 @@ def _parser() -> argparse.ArgumentParser:
         description="Starts mitmdump with the relay, on loopback. What follows -- goes to mitmdump as it is.",
         epilog="Example: codex-relay serve https://api.deepseek.com -- -w session.flow",
     )
-    serve.add_argument("upstream", type=_upstream, metavar="UPSTREAM", help="the provider's base URL, such as https://api.deepseek.com/v1")
-    serve.add_argument("--port", type=_port, default=PORT, help=f"port to listen on ({PORT})")
-    serve.set_defaults(run=_serve)
+    serve.add_argument(
+        "upstream",
+        type=upstream_url,
+        metavar="UPSTREAM",
+        help="the provider's base URL, such as https://api.deepseek.com/v1",
+    )
+    serve.add_argument("--port", type=port, default=PORT, help=f"port to listen on ({PORT})")
+    serve.set_defaults(run=_serve, passes_on=True)
+
+    for module in (record, replay, fixtures, report, export):
+        module.add(commands)
     return parser
 
 
@@ -114,31 +125,3 @@ def _serve(arguments: argparse.Namespace) -> None:
     print(f"Starting:  mitmdump {shlex.join(options)}", flush=True)
     command = processes.mitmproxy_tool("mitmdump", *options)
     os.execv(command[0], command)
-
-
-def _speed(text: str) -> float:
-    try:
-        speed = float(text)
-    except ValueError:
-        speed = -1.0
-    if not 0 <= speed < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is no speed; give a number from 0 up, such as 2")
-    return speed
-
-
-def _port(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 0 < int(text) < 65536:
-        raise argparse.ArgumentTypeError(f"{text!r} is no port; give a number from 1 to 65535")
-    return int(text)
-
-
-def _upstream(text: str) -> str:
-    try:
-        url = urlsplit(text)
-        usable = url.scheme in {"http", "https"} and url.hostname and (url.port or 1) and not url.query
-    except ValueError:
-        usable = False
-    if not usable or "@" in text:
-        raise argparse.ArgumentTypeError(f"{text!r} is no base URL; give one such as https://api.example.com/v1")
-    return text.rstrip("/")
-
