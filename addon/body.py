@@ -11,6 +11,7 @@ from relay_translate.errors import upstream_broke
 
 from . import replies
 from .encodings import BodyDecoder, EncodingError
+from .recording.pieces import MOST_PIECES, Piece
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +60,7 @@ class BodyStream:
         )
         self.provider = context.provider
         self.raw, self.sent = Kept(), Kept()
+        self.pieces: list[Piece] = []
         self.called = False
         self.last_sent = time.monotonic()
         self._encoding = content_encoding
@@ -98,14 +100,15 @@ class BodyStream:
 
     def _receive(self, data: bytes) -> bytes:
         self.raw.add(data)
+        now = self._timings.now()
         if self._timings.first_byte is None:
-            self._timings.first_byte = self._timings.now()
-        if self.translator.done:
-            return b""
+            self._timings.first_byte = now
         if self._decoder is None:
             self._decoder = BodyDecoder(self._encoding)
         decoded = self._decoder.decode(data)
-        return self.translator.receive(decoded) if decoded else b""
+        if decoded and len(self.pieces) < MOST_PIECES:
+            self.pieces.append((len(decoded), int(now * 1000)))
+        return b"" if self.translator.done or not decoded else self.translator.receive(decoded)
 
     def _note(self, out: bytes) -> None:
         if not out:

@@ -9,12 +9,14 @@ mitmproxy has only when client and upstream both speak TLS, get its own error pa
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import h11
-from mitmproxy import connection, ctx, eventsequence, http
+from mitmproxy import connection, ctx, eventsequence, flow, flowfilter, http, io
+from mitmproxy import version as mitmproxy_version
+from mitmproxy.addons import savehar
 from mitmproxy.flow import Error
 from mitmproxy.net.http import http1
 from mitmproxy.proxy import commands, mode_specs
@@ -23,6 +25,8 @@ from mitmproxy.proxy.layers import http as http_layers
 logger = logging.getLogger(__name__)
 
 ErrorPage = Callable[[int, str], http.Response]
+
+MITMPROXY = mitmproxy_version.VERSION
 
 _HTTP1 = getattr(http_layers, "_http1", None)
 
@@ -172,6 +176,44 @@ def _handler_of(flow: http.HTTPFlow) -> Any:
         if getattr(handler, "client", None) is flow.client_conn:
             return handler if hasattr(handler, "transports") and hasattr(handler, "timeout_watchdog") else None
     return None
+
+
+# --- what is written to files -----------------------------------------------------------------------------------------
+
+Rewrite = Callable[[flow.Flow], flow.Flow]
+
+_rewrite: list[Rewrite] = []
+
+
+def rewrite_written(rewrite: Rewrite) -> None:
+    """Have every flow go through `rewrite` before it is written: by -w and save_stream_file, save.file, mitmweb's save,
+    and HAR. Filters look at the flow as it is. `rewrite` gives another flow and never raises.
+
+    The wrappers stay for the process: mitmproxy writes what is open, and HAR files, after it has told scripts to go.
+    """
+    if not _rewrite:
+        _replace_writers()
+    _rewrite[:] = [rewrite]
+
+
+def _replace_writers() -> None:
+    write, export = io.FlowWriter.add, savehar.SaveHar.make_har
+
+    def add(self: io.FlowWriter, f: flow.Flow) -> None:
+        write(self, _rewrite[0](f))
+
+    def add_filtered(self: io.FilteredFlowWriter, f: flow.Flow) -> None:
+        if not self.flt or flowfilter.match(self.flt, f):
+            write(self, _rewrite[0](f))  # type: ignore[arg-type] # it only uses .fo, which both have
+            self.fo.flush()  # mitmproxy 11 leaves flows in a buffer until it ends
+
+    def make_har(self: savehar.SaveHar, flows: Sequence[flow.Flow]) -> dict[str, Any]:
+        har: dict[str, Any] = export(self, [_rewrite[0](f) for f in flows])
+        return har
+
+    setattr(io.FlowWriter, "add", add)  # noqa: B010 - mypy forbids the plain assignment
+    setattr(io.FilteredFlowWriter, "add", add_filtered)  # noqa: B010
+    setattr(savehar.SaveHar, "make_har", make_har)  # noqa: B010
 
 
 # --- reverse modes, options -------------------------------------------------------------------------------------------

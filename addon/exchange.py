@@ -16,6 +16,7 @@ from mitmproxy import connection, http
 
 from relay_translate import (
     ApiError,
+    RequestOptions,
     TranslatedRequest,
     TranslationError,
     TurnContext,
@@ -31,9 +32,9 @@ from . import replies
 from .body import BodyStream, Timings
 from .encodings import EncodingError, decode_body
 from .intake import LARGEST_BODY, Route, read_body, route
-from .keys import SCRUBBED, scrub_headers
+from .keys import SCRUBBED, credentials, remember, scrub_headers
 from .settings import Settings, Upstream
-from .upstream import CREDENTIALS, chat_request, headers_down, models_request, read_headers
+from .upstream import chat_request, headers_down, models_request, read_headers
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +58,7 @@ class Exchange:
     client_request: http.Request
     upstream_request: http.Request
     translated: TranslatedRequest | None = None
+    options: RequestOptions | None = None
     no_server: connection.Server | None = None
     id: str = field(default_factory=lambda: replies.new_id("turn"))
     timings: Timings = field(default_factory=Timings)
@@ -72,8 +74,7 @@ class Exchange:
     @property
     def secrets(self) -> list[str]:
         """The credentials that went up: they may come back in an error text."""
-        values = (self.upstream_request.headers.get(name, "") for name in CREDENTIALS)
-        return [bare for value in values if len(bare := value.rpartition(" ")[2]) >= 8]
+        return credentials(self.upstream_request.headers)
 
     def sent(self, flow: http.HTTPFlow) -> bool:
         """Whether the request is on its way: mitmproxy puts the connection on the flow and sends at once."""
@@ -225,7 +226,7 @@ def open_exchange(request: http.Request, settings: Settings | None, target: Upst
         translated = translate_request(body, profile, options)
         data, stream = json_bytes(translated.body), translated.context.stream
         up = chat_request(request, data, upstream, settings, profile, stream=stream)
-        return _exchange(request, up, upstream, events=events, translated=translated)
+        return _exchange(request, up, upstream, events=events, translated=translated, options=options)
     except TranslationError as refused:
         error, headers = refused.api_error, getattr(refused, "headers", ())
         path = one_line(request.path.partition("?")[0])
@@ -243,10 +244,13 @@ def _exchange(
     *,
     events: bool,
     translated: TranslatedRequest | None = None,
+    options: RequestOptions | None = None,
 ) -> Exchange:
+    turn = Exchange(upstream, events, client, up, translated, options)
+    remember([*turn.secrets, *credentials(client.headers)])
     # The client's credentials have been used; from here on its request is only looked at and stored.
     scrub_headers(client.headers)
-    return Exchange(upstream, events, client, up, translated)
+    return turn
 
 
 def wrong_server(client: connection.Client, server: connection.Server) -> str:

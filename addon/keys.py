@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import OrderedDict
 from collections.abc import Iterable
 
 from mitmproxy import http
@@ -9,9 +11,45 @@ from mitmproxy import http
 from . import compat
 
 SCRUBBED = "[scrubbed]"
+_SHORTEST = 8  # what is shorter stands in any text
+_MOST_KNOWN = 1000
 _SECRET_HEADERS = (
     "authorization", "proxy-authorization", "api-key", "x-api-key", "x-goog-api-key", "cookie", "set-cookie",
 )  # fmt: skip
+
+
+# Accounts, organisations and addresses of people, in requests and in answers.
+_ACCOUNT_HEADER = re.compile(
+    r"chatgpt-account-id|(openai|anthropic|x)-(organization|org|project|account|team|tenant|user)(-id|-name)?"
+    r"|x-(forwarded-for|real-ip|client-ip)|forwarded|cf-connecting-ip|true-client-ip"
+)
+_SECRET_HEADER = re.compile(r"(.*[-_])?(api-?key|token|secret|password|signature|credential)")
+
+known: OrderedDict[str, None] = OrderedDict()
+"""Keys that this process has seen, the latest last: what is written is searched for them."""
+
+
+def remember(secrets: Iterable[str]) -> None:
+    for secret in secrets:
+        if len(secret) >= _SHORTEST:
+            known[secret] = None
+            known.move_to_end(secret)
+    while len(known) > _MOST_KNOWN:
+        known.popitem(last=False)
+
+
+def credentials(headers: http.Headers) -> list[str]:
+    """The keys in a message's headers, without their scheme."""
+    values = (headers.get(name, "") for name in _SECRET_HEADERS if not name.endswith("cookie"))
+    return [bare for value in values if len(bare := value.rpartition(" ")[2]) >= _SHORTEST and not is_scrubbed(bare)]
+
+
+def is_secret_header(name: str, *, accounts: bool = True) -> bool:
+    """Whether a header's value opens something, or (accounts) tells whose it is."""
+    name = name.lower()
+    if accounts and _ACCOUNT_HEADER.fullmatch(name):
+        return True
+    return name in _SECRET_HEADERS or _SECRET_HEADER.fullmatch(name) is not None
 
 
 def scrub_headers(headers: http.Headers) -> None:

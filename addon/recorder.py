@@ -3,22 +3,55 @@
 from __future__ import annotations
 
 import logging
+import platform
+from collections.abc import Iterable
 from typing import Any
 
-from mitmproxy import http
+from mitmproxy import flow, http
 
+import relay_translate
 from relay_translate.errors import one_line
 
-from . import compat
+from . import compat, keys
 from .exchange import Exchange
-from .keys import scrub_flow
+from .recording.pieces import pack_pieces
+from .recording.private import environment_secrets, machine_words
+from .recording.scrub import Scrubber, withheld
+from .replies import codex_version
 
 logger = logging.getLogger(__name__)
 
 FAILED = ":red_circle:"
 _KNOWN_NOTES = 1000
+_VERSIONS = {
+    "relay": relay_translate.__version__,
+    "mitmproxy": compat.MITMPROXY,
+    "python": platform.python_version(),
+}
 
 _logged_notes: set[str] = set()
+
+
+class Writing:
+    """What becomes of a flow on its way to a file."""
+
+    def __init__(self) -> None:
+        self.configure(scrub=True)
+
+    def configure(self, *, scrub: bool, patterns: Iterable[str] = ()) -> None:
+        keys.remember(environment_secrets())
+        words = machine_words() if scrub else ()
+        self._scrubber = Scrubber(words, patterns, keys.known, only_keys=not scrub)
+
+    def rewrite(self, written: flow.Flow) -> flow.Flow:
+        """The flow that is written in its place. Never raises; what can't be scrubbed is not written."""
+        if not isinstance(written, http.HTTPFlow):
+            return written
+        try:
+            return self._scrubber.flow(written)
+        except Exception:
+            logger.exception("a flow could not be scrubbed; it is written without its content")
+            return withheld(written)
 
 
 def is_replayed_upstream(flow: http.HTTPFlow) -> bool:
@@ -31,7 +64,7 @@ def is_replayed_upstream(flow: http.HTTPFlow) -> bool:
 async def record(flow: http.HTTPFlow, exchange: Exchange) -> None:
     """Everything that is left of a turn when it is over. Never raises."""
     try:
-        scrub_flow(flow, exchange.secrets)
+        keys.scrub_flow(flow, exchange.secrets)
         linked = _upstream_flow(flow, exchange)
         flow.metadata["relay"] = _metadata(exchange, linked.id)
         flow.comment = _comment(exchange)
@@ -42,7 +75,7 @@ async def record(flow: http.HTTPFlow, exchange: Exchange) -> None:
             await compat.announce(linked)
     except Exception:
         logger.exception("a turn could not be recorded")
-        scrub_flow(flow)
+        keys.scrub_flow(flow)
 
 
 def _upstream_flow(flow: http.HTTPFlow, exchange: Exchange) -> http.HTTPFlow:
@@ -52,14 +85,15 @@ def _upstream_flow(flow: http.HTTPFlow, exchange: Exchange) -> http.HTTPFlow:
     linked.response = exchange.upstream_response
     if linked.response is None or linked.response.raw_content is None:
         linked.error = flow.error
-    linked.metadata["relay"] = {"role": "upstream", "id": exchange.id, "client_flow": flow.id}
+    pieces = pack_pieces(exchange.body.pieces) if exchange.body else ""
+    linked.metadata["relay"] = {"role": "upstream", "id": exchange.id, "client_flow": flow.id, "pieces": pieces}
     linked.comment = f"upstream of {flow.id[:8]}"
-    scrub_flow(linked, exchange.secrets)
+    keys.scrub_flow(linked, exchange.secrets)
     return linked
 
 
 def _metadata(exchange: Exchange, linked: str) -> dict[str, Any]:
-    """Plain values only: mitmproxy loses a flow whose metadata it can't write."""
+    """As addon/recording describes it. Plain values only: mitmproxy loses a flow whose metadata it can't write."""
     outcome, context, timings = exchange.outcome, exchange.context, exchange.timings
     found: dict[str, Any] = {
         "role": "client",
@@ -68,7 +102,14 @@ def _metadata(exchange: Exchange, linked: str) -> dict[str, Any]:
         "provider": exchange.upstream.authority,
         "status": outcome.status,
         "timings": {"first_byte": timings.first_byte, "first_token": timings.first_token, "total": timings.total},
+        "client": {"codex": codex_version(exchange.client_request), "versions": _VERSIONS},
     }
+    if (options := exchange.options) is not None:
+        found["options"] = {
+            "model_map": dict(options.model_map),
+            "extra_params": _plain(dict(options.extra_params)),
+            "drop_params": sorted(options.drop_params),
+        }
     if context is not None and exchange.translated is not None:
         found |= {"model": context.model, "requested_model": context.requested_model, "profile": context.profile_name}
         found["notes"] = list(exchange.translated.notes)

@@ -30,12 +30,14 @@ class Relay:
         self.settings: settings.Settings | None = None
         self.is_running = False
         self.heartbeat = heartbeat.Heartbeat()
+        self.writing = recorder.Writing()
 
     def load(self, loader: Loader) -> None:
         settings.declare(loader)
         # Eager connects before the request is known, and a dead upstream then ends the client without an answer.
         ctx.options.update(connection_strategy="lazy")
         compat.install(replies.error_page)
+        compat.rewrite_written(self.writing.rewrite)
 
     def configure(self, updated: AbstractSet[str]) -> None:
         if not settings.WATCHED & updated:
@@ -51,9 +53,10 @@ class Relay:
     def _configure(self) -> None:
         settings.refuse_unknown(compat.unknown_options("relay_"))
         settings.refuse_streaming(ctx.options.stream_large_bodies)
-        values = {name: getattr(ctx.options, name) for name in settings.OPTIONS}
+        values = {name: getattr(ctx.options, name) for name in (*settings.OPTIONS, settings.PATTERNS)}
         targets = [settings.Upstream(*target) for target in compat.running_targets()]
         self.settings = settings.parse(values, targets)
+        self.writing.configure(scrub=self.settings.scrub, patterns=self.settings.scrub_patterns)
 
     def running(self) -> None:
         self.is_running = True

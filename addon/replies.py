@@ -20,6 +20,7 @@ from relay_translate.errors import CONTEXT, QUOTA, RATE_LIMIT, RETRY, STOP
 
 EVENT_STREAM = "text/event-stream"
 _CODEX_KNOWS = {CONTEXT, QUOTA, RATE_LIMIT, RETRY, STOP}
+_CODEX_VERSION = re.compile(r"codex[\w-]*/(\d+\.\d+\.\d+[\w.-]*)", re.I)
 Headers = Iterable[tuple[str, str]]
 
 
@@ -39,6 +40,12 @@ def is_codex(request: http.Request) -> bool:
     """By the headers of every Codex version; an IDE names itself in `originator` and keeps codex in `user-agent`."""
     originator = request.headers.get("originator", "").lower()
     return originator.startswith("codex") or "codex" in request.headers.get("user-agent", "").lower()
+
+
+def codex_version(request: http.Request) -> str:
+    """Which Codex sent a request; "" for other clients."""
+    found = _CODEX_VERSION.search(request.headers.get("user-agent", ""))
+    return found[1] if found else ""
 
 
 def make(status: int, headers: Headers, body: bytes) -> http.Response:

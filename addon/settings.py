@@ -10,10 +10,10 @@ import difflib
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import NoReturn
+from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 from mitmproxy.addonmanager import Loader
@@ -45,11 +45,17 @@ OPTIONS: Mapping[str, tuple[str, str]] = MappingProxyType(
         ),
         "relay_extra_params": ("", 'A JSON object merged over every chat request, e.g. {"temperature": 0.2}.'),
         "relay_drop_params": ("", "Names of chat request fields that are left out, separated by commas."),
+        "relay_scrub": (
+            "on",
+            "What is written to flow files and HAR: on takes out keys, accounts, sessions, homes and user names; "
+            "off leaves all but credentials. What is shown live is never changed.",
+        ),
         "relay_profile": ("", "Name of the provider profile. Empty: found by the upstream's host, then by the model."),
     }
 )
 # Changes of these options too have to be looked at again.
-WATCHED = frozenset(OPTIONS) | {"mode", "stream_large_bodies"}
+PATTERNS = "relay_scrub_patterns"
+WATCHED = frozenset(OPTIONS) | {PATTERNS, "mode", "stream_large_bodies"}
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _BARE_VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+")
@@ -86,6 +92,8 @@ class Settings:
     extra_params: Mapping[str, object] = field(default_factory=dict)
     drop_params: frozenset[str] = frozenset()
     profile: str = ""
+    scrub: bool = True
+    scrub_patterns: tuple[str, ...] = ()
 
     def upstream_for(self, target: Upstream) -> Upstream:
         """Where a flow goes whose reverse mode points to `target`.
@@ -128,10 +136,12 @@ class Settings:
 def declare(loader: Loader) -> None:
     for name, (default, text) in OPTIONS.items():
         loader.add_option(name, str, default, text)
+    text = "Regular expression of what must not be written either, its group 1 or all of a match. May be given often."
+    loader.add_option(PATTERNS, Sequence[str], (), text)
 
 
-def parse(values: Mapping[str, str], targets: Iterable[Upstream], environ: Mapping[str, str] = os.environ) -> Settings:
-    """The options' texts -> Settings. Raises OptionsError, naming option, value and remedy; never the key."""
+def parse(values: Mapping[str, Any], targets: Iterable[Upstream], environ: Mapping[str, str] = os.environ) -> Settings:
+    """The options' values -> Settings. Raises OptionsError, naming option, value and remedy; never the key."""
     upstream = _upstream(values["relay_upstream"])
     targets = tuple(dict.fromkeys(targets))
     api_key = _api_key(values["relay_api_key"], environ)
@@ -154,14 +164,17 @@ def parse(values: Mapping[str, str], targets: Iterable[Upstream], environ: Mappi
         extra_params=MappingProxyType(extra),
         drop_params=drop,
         profile=_profile(values["relay_profile"]),
+        scrub=_scrub(values["relay_scrub"]),
+        scrub_patterns=_patterns(values.get(PATTERNS, ())),
     )
 
 
 def refuse_unknown(names: Iterable[str]) -> None:
     """mitmproxy ignores `--set` of a name it does not know; a mistyped relay option must not go unnoticed."""
     for name in names:
-        close = difflib.get_close_matches(name, OPTIONS, n=1)
-        advice = f"did you mean {close[0]}?" if close else f"known are {', '.join(OPTIONS)}"
+        known = (*OPTIONS, PATTERNS)
+        close = difflib.get_close_matches(name, known, n=1)
+        advice = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
         raise OptionsError(f"{name}: there is no such option; {advice}")
 
 
@@ -274,6 +287,24 @@ def _profile(value: str) -> str:
     except ValueError as error:
         _wrong("relay_profile", value, f"{error}; leave it empty to have it found")
     return value
+
+
+def _scrub(value: str) -> bool:
+    word = value.strip().lower()
+    if word not in {"", "on", "off"}:
+        _wrong("relay_scrub", value, "say on or off (off still takes out keys)")
+    return word != "off"
+
+
+def _patterns(values: Iterable[str]) -> tuple[str, ...]:
+    for value in values:
+        try:
+            found = re.compile(value.encode())
+        except re.error as error:
+            _wrong(PATTERNS, value, f"not a regular expression: {error}")
+        if found.fullmatch(b""):
+            _wrong(PATTERNS, value, "it matches the empty text, so it would say nothing")
+    return tuple(values)
 
 
 def _listed(value: str) -> list[str]:

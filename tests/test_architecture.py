@@ -46,7 +46,7 @@ PROVIDER = re.compile(rf"(?<![a-z])(?:{PROVIDERS})(?![a-z])|^(?:{AMBIGUOUS})$|\b
 # Written in pieces where this file would otherwise find itself.
 PRIVATE_TEXT = {
     "a path of one machine": re.compile(
-        r"(?<![\w.])/(?:work|tmp/w)/|/roo" + r"t/[.A-Z]|(?<![\w.])/(?:home/(?!you|user|jane|me\b)|Users/)[a-z]\w*/"
+        r"(?<![\w.])/(?:work|tmp/w)/|/roo" + r"t/[.A-Z]|(?<![\w.])/(?:home|Users)/(?!you|user|jan.|me\b|x+/)[a-z]\w*/"
     ),
     "a key": re.compile(
         r"\bsk-(?:[a-z]+-)*[A-Za-z0-9]{24,}|\b(?:gsk|hf|xai|nvapi)[_-][A-Za-z0-9_-]{30,}|\bAIza[\w-]{35}"

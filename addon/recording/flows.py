@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,12 +10,11 @@ from typing import Any, BinaryIO
 
 from mitmproxy import exceptions, http, io
 
-from addon.replies import is_codex
+from addon.replies import codex_version, is_codex
 
 from . import RecordingError
 
 Json = dict[str, Any]
-_CODEX = re.compile(r"codex[\w-]*/(\d+\.\d+\.\d+[\w.-]*)", re.I)
 _THREAD_HEADERS = ("thread-id", "session-id", "session_id", "conversation_id")
 
 
@@ -40,8 +38,7 @@ class RecordedTurn:
     @property
     def codex_version(self) -> str:
         """From the client's headers; "" for other clients."""
-        found = _CODEX.search(self.client.request.headers.get("user-agent", ""))
-        return found[1] if found else ""
+        return codex_version(self.client.request)
 
     @property
     def is_codex(self) -> bool:

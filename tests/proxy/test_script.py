@@ -100,8 +100,8 @@ def checkout(folder: Path) -> Path:
     """A checkout whose script can be changed."""
     (folder / "addon").mkdir()
     (folder / "relay_translate").symlink_to(ROOT / "relay_translate")
-    for module in (ROOT / "addon").glob("*.py"):
-        if module.name != "relay.py":
+    for module in (ROOT / "addon").iterdir():
+        if module.name not in {"relay.py", "__pycache__"}:
             (folder / "addon" / module.name).symlink_to(module)
     script = folder / "addon/relay.py"
     script.write_text((ROOT / "addon/relay.py").read_text(encoding="utf-8"), encoding="utf-8")

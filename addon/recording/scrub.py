@@ -1,0 +1,285 @@
+"""What a recording must not hold: credentials, accounts, sessions, machines and people.
+
+A replacement is as long as what it replaces. So the sizes of a stream's pieces stay true, text that is spread over the
+deltas of a stream is replaced in place, and the translation of a scrubbed request is the scrubbed translation. It is
+made from the text alone: the same session is the same placeholder in every flow and every file, and scrubbing what is
+scrubbed changes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
+from itertools import accumulate
+from typing import Any
+
+from mitmproxy import http
+
+from addon.encodings import BodyDecoder, EncodingError
+from addon.keys import SCRUBBED, is_secret_header, scrub_headers
+from relay_translate.reasoning import VERSION, pack, unpack
+
+from .private import ADDRESS, HOMES, KEYS, OUR_UUID, PARAMETERS, REMOTES, UUIDS, is_telling
+
+_LARGEST_BODY = 1 << 30  # bytes after decoding
+_PIECES = (1 << 16, 1 << 8, 1)  # bytes of an encoded body that are decoded at a time
+_SOMEWHERE = "192.0.2.1"  # an address for examples (RFC 5737), in place of a client's
+_LOCAL = re.compile(r"127\.|::1$|$")
+_MASKED = re.compile(rb"\[scrubbed\]|\*{4}")
+_ENVELOPES = re.compile(re.escape(VERSION.encode()) + rb"[A-Za-z0-9_-]+")
+
+# Strings that come in pieces, in both wires; which call a piece belongs to stands before it in its line.
+_PIECE = re.compile(
+    rb"(?:\"(?:output_)?index\": ?(\d+)|\"(arguments|content|delta|input|partial_json|reasoning|reasoning_content|"
+    rb"refusal|text|thinking)\": ?\"((?:[^\"\\]|\\.)*)\"|(\n))"
+)
+
+Replace = Callable[[bytes], bytes]
+
+
+class Scrubber:
+    """Takes private things out of text, bodies and flows.
+
+    words: names (of a person, a machine) that must not stay, `machine_words()` knows this one's. patterns: regular
+    expressions of the user's, their group 1 or all of a match is masked. secrets: exact texts, known keys; a collection
+    that grows is looked at each time. only_keys: what merely tells of people and machines stays.
+    """
+
+    def __init__(
+        self,
+        words: Iterable[str] = (),
+        patterns: Iterable[str | re.Pattern[str]] = (),
+        secrets: Collection[str] = (),
+        *,
+        only_keys: bool = False,
+    ) -> None:
+        self._words = sorted({word.encode() for word in words if is_telling(word)}, key=len, reverse=True)
+        self._word = re.compile(rb"(?<![\w-])(?:" + b"|".join(map(re.escape, self._words)) + rb")(?![\w-])")
+        self._patterns = [re.compile(_source(pattern).encode()) for pattern in patterns]
+        self._secrets = secrets
+        self._only_keys = only_keys
+
+    # --- text
+
+    def text(self, text: str) -> str:
+        return self.body(text.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
+
+    def body(self, data: bytes) -> bytes:
+        """Prose, JSON or an event stream, without content encoding. As long as `data` unless it holds envelopes."""
+        if VERSION.encode() in data:
+            data = _ENVELOPES.sub(lambda found: self._envelope(found[0]), data)
+        if _is_event_stream(data):
+            data = self._spread(data)  # first: half of a key is no key any more
+        return self._plain(data)
+
+    def _plain(self, data: bytes) -> bytes:
+        for secret in self._secrets:
+            if (known := secret.encode()) in data:
+                data = data.replace(known, _mask(known))
+        for private in KEYS:
+            if private.may_be_in(data):
+                data = private.pattern.sub(_masked, data)
+        for pattern in self._patterns:
+            data = pattern.sub(_masked, data)
+        return data if self._only_keys else self._people(data)
+
+    def _people(self, data: bytes) -> bytes:
+        if REMOTES.may_be_in(data):
+            data = REMOTES.pattern.sub(lambda found: ADDRESS.sub(_masked, found[0]), data)
+        for private in HOMES:
+            if private.may_be_in(data):
+                data = private.pattern.sub(_crossed_out, data)
+        if any(word in data for word in self._words):
+            data = self._word.sub(_crossed_out, data)
+        return UUIDS.sub(lambda found: _placeholder(found[0]), data)
+
+    def _envelope(self, blob: bytes) -> bytes:
+        """Reasoning that a client carries for a provider: looked into, and closed again when it held something."""
+        content = unpack(blob.decode())
+        if content is None:
+            return blob
+        text = json.dumps(content, ensure_ascii=False)
+        scrubbed = self.text(text)
+        return blob if scrubbed == text else pack(json.loads(scrubbed)).encode()
+
+    def _spread(self, data: bytes) -> bytes:
+        """An event stream in which a secret may begin in one delta and end in another."""
+        groups: dict[tuple[bytes, bytes], list[tuple[int, int]]] = {}
+        index = b""
+        for found in _PIECE.finditer(data):
+            if found[4]:
+                index = b""
+            elif found[1]:
+                index = found[1]
+            elif found[3]:
+                groups.setdefault((found[2], index), []).append(found.span(3))
+        changed: bytearray | None = None
+        for spans in groups.values():
+            joined = b"".join(data[start:end] for start, end in spans)
+            scrubbed = self._plain(joined)
+            if scrubbed == joined:
+                continue
+            changed = changed if changed is not None else bytearray(data)
+            for (start, end), at in zip(spans, _starts(spans), strict=True):
+                changed[start:end] = scrubbed[at : at + end - start]
+        return bytes(changed) if changed is not None else data
+
+    # --- flows
+
+    def flow(self, flow: http.HTTPFlow) -> http.HTTPFlow:
+        """A copy, with the same id, that may be published. The flow itself is left as it is.
+
+        The state that mitmproxy keeps of an edited flow is scrubbed as well."""
+        state = flow.get_state()
+        backup = state.pop("backup", None)
+        clean = self._state(state)
+        clean["backup"] = self._state(backup) if backup else None
+        made = http.HTTPFlow.from_state(clean)
+        assert isinstance(made, http.HTTPFlow)
+        return made
+
+    def _state(self, state: Mapping[str, Any]) -> dict[str, Any]:
+        """A flow's state, scrubbed. Through a flow, so that this knows the parts by their public names."""
+        copy = http.HTTPFlow.from_state({**state, "backup": None})
+        assert isinstance(copy, http.HTTPFlow)
+        self._message(copy.request)
+        copy.request.path = self._path(copy.request.path)
+        if copy.response is not None:
+            self._message(copy.response)
+        if copy.error is not None:
+            copy.error.msg = self.text(copy.error.msg)
+        copy.comment = self.text(copy.comment)
+        copy.metadata = {key: self._value(value, key) for key, value in copy.metadata.items()}
+        for name in ("peername", "sockname"):
+            address = getattr(copy.client_conn, name)
+            if address and not self._only_keys and not _LOCAL.match(address[0]):
+                setattr(copy.client_conn, name, (_SOMEWHERE, *address[1:]))
+        made: dict[str, Any] = copy.get_state()
+        made.pop("backup", None)
+        return made
+
+    def _message(self, message: http.Request | http.Response) -> None:
+        for headers in (message.headers, message.trailers):
+            if headers:
+                self._headers(headers)
+        if not (raw := message.raw_content):
+            return
+        encoding = message.headers.get("content-encoding", "")
+        plain = _decoded(raw, encoding)
+        scrubbed = self.body(plain)
+        # Where nothing is found the bytes stay as they came, broken encodings among them: they may be what is reported.
+        if scrubbed == plain and (plain is raw or self.body(raw) == raw):
+            return
+        if plain is not raw:
+            del message.headers["content-encoding"]
+        message.raw_content = scrubbed
+        if "content-length" in message.headers and len(scrubbed) != len(raw):
+            message.headers["content-length"] = str(len(scrubbed))
+
+    def _headers(self, headers: http.Headers) -> None:
+        scrub_headers(headers)
+        fields = []
+        for name, value in headers.fields:
+            secret = SCRUBBED.encode() not in value and is_secret_header(
+                name.decode("latin-1"), accounts=not self._only_keys
+            )
+            fields.append((name, SCRUBBED.encode() if secret else self.body(value)))
+        headers.fields = tuple(fields)
+
+    def _path(self, path: str) -> str:
+        data = path.encode("utf-8", "surrogateescape")
+        return self.text(PARAMETERS.sub(_masked, data).decode("utf-8", "surrogateescape"))
+
+    def _value(self, value: Any, key: str = "") -> Any:
+        if isinstance(value, str):
+            return value if key == "pieces" else self.text(value)
+        if isinstance(value, bytes):
+            return self.body(value)
+        if isinstance(value, dict):
+            return {self._value(name): self._value(inner, str(name)) for name, inner in value.items()}
+        if isinstance(value, list):
+            return [self._value(inner) for inner in value]
+        return value
+
+
+def withheld(flow: http.HTTPFlow) -> http.HTTPFlow:
+    """What is kept of a flow that could not be scrubbed: that it was there, when, and how it ended."""
+    state = flow.get_state()
+    state["backup"] = None
+    kept = http.HTTPFlow.from_state(state)
+    assert isinstance(kept, http.HTTPFlow)
+    for message in (kept.request, kept.response):
+        if message is not None:
+            message.headers = http.Headers()
+            message.trailers = None
+            message.raw_content = b""
+    kept.request.path = kept.request.path.partition("?")[0]
+    kept.error, kept.metadata = None, {}
+    kept.comment = "not scrubbed, so not recorded"
+    return kept
+
+
+def _source(pattern: str | re.Pattern[str]) -> str:
+    return pattern if isinstance(pattern, str) else pattern.pattern
+
+
+def _mask(text: bytes) -> bytes:
+    """As long as the text, and never something that is masked again."""
+    word = SCRUBBED.encode()
+    return word + b"*" * (len(text) - len(word)) if len(text) >= len(word) else b"*" * len(text)
+
+
+def _masked(found: re.Match[bytes]) -> bytes:
+    return _replaced(found, _mask)
+
+
+def _crossed_out(found: re.Match[bytes]) -> bytes:
+    return _replaced(found, lambda text: b"x" * len(text))
+
+
+def _replaced(found: re.Match[bytes], replace: Replace) -> bytes:
+    whole, group = found[0], 1 if found.re.groups and found[1] is not None else 0
+    begin, end = (edge - found.start() for edge in found.span(group))
+    text = whole[begin:end]
+    if not text or _MASKED.match(text):
+        return whole
+    return whole[:begin] + replace(text) + whole[end:]
+
+
+def _placeholder(uuid: bytes) -> bytes:
+    """Still a UUID, as readers expect one. Made by a hash that nobody can turn round: UUIDs are too many to try."""
+    if uuid.startswith(OUR_UUID):
+        return uuid
+    return OUR_UUID + hashlib.sha256(uuid.lower()).hexdigest()[:12].encode()
+
+
+def _is_event_stream(data: bytes) -> bool:
+    return data[:64].lstrip(b"\xef\xbb\xbf\r\n").startswith((b"data:", b"event:", b":", b"id:", b"retry:"))
+
+
+def _starts(spans: list[tuple[int, int]]) -> list[int]:
+    return [0, *accumulate(end - start for start, end in spans[:-1])]
+
+
+def _decoded(raw: bytes, encoding: str) -> bytes:
+    """The body as far as it can be decoded, `raw` itself when nothing of it can."""
+    out, start, step = bytearray(), 0, _PIECES[0]
+    try:
+        if (decoder := BodyDecoder(encoding)).plain:
+            return raw
+    except EncodingError:
+        return raw
+    while start < len(raw) and len(out) < _LARGEST_BODY:
+        try:
+            out += decoder.decode(raw[start : start + step])
+            start += step
+        except EncodingError:
+            # A decoder gives nothing of the piece that breaks it: again, and slower there.
+            step = next((smaller for smaller in _PIECES if smaller < step), 0)
+            if not step:
+                break
+            decoder = BodyDecoder(encoding)
+            decoder.decode(raw[:start])
+    return bytes(out) or raw

@@ -1,0 +1,1 @@
+"""addon/recording: the tools on flow files."""
