@@ -27,6 +27,9 @@ _LARGEST_BODY = 1 << 30  # bytes after decoding
 _PIECES = (1 << 16, 1 << 8, 1)  # bytes of an encoded body that are decoded at a time
 _SOMEWHERE = "192.0.2.1"  # an address for examples (RFC 5737), in place of a client's
 _LOCAL = re.compile(r"127\.|::1$|$")
+_LONG = 1 << 16  # bytes
+_SEAM = b"},{"  # between items and tools; nothing that is searched for reaches over it
+_SEEN_BYTES = 1 << 24
 _MASKED = re.compile(rb"\[scrubbed\]|\*{4}")
 _ENVELOPES = re.compile(re.escape(VERSION.encode()) + rb"[A-Za-z0-9_-]+")
 
@@ -60,6 +63,8 @@ class Scrubber:
         self._patterns = [re.compile(_source(pattern).encode()) for pattern in patterns]
         self._secrets = secrets
         self._only_keys = only_keys
+        self._seen: dict[bytes, bytes] = {}
+        self._seen_size = 0
 
     # --- text
 
@@ -78,6 +83,23 @@ class Scrubber:
         for secret in self._secrets:
             if (known := secret.encode()) in data:
                 data = data.replace(known, _mask(known))
+        if self._patterns or len(data) < _LONG:
+            return self._searched(data)
+        return _SEAM.join(self._seen_before(part) for part in data.split(_SEAM))
+
+    def _seen_before(self, part: bytes) -> bytes:
+        """A conversation comes again with each of its turns; only what is new in it has to be searched."""
+        found = self._seen.get(part)
+        if found is None:
+            found = self._searched(part)
+            self._seen_size += len(part)
+            if self._seen_size > _SEEN_BYTES:
+                self._seen.clear()
+                self._seen_size = len(part)
+            self._seen[part] = part if found == part else found
+        return found
+
+    def _searched(self, data: bytes) -> bytes:
         for private in KEYS:
             if private.may_be_in(data):
                 data = private.pattern.sub(_masked, data)

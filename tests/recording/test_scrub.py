@@ -152,6 +152,17 @@ def test_scrubbing_a_json_text_leaves_a_json_text() -> None:
             assert len(scrubbed.encode()) == len(text.encode())
 
 
+def test_a_long_conversation_is_scrubbed_as_a_short_one_is_each_time_it_comes() -> None:
+    items = [{"n": n, "text": text, "filling": "x y " * 300} for n, (text, _) in enumerate(PRIVATE)]
+    one = Scrubber(words=["jane", "box7"], secrets=["shapeless-key-of-ours"])
+    for more in ([], [{"text": SESSION}], [{"text": KEY}]):
+        items += more
+        whole = json.dumps(items * 4, separators=(",", ":"))
+        short = [json.loads(one.text(json.dumps(item))) for item in items]
+        assert len(whole) > 1 << 16
+        assert json.loads(one.text(whole)) == short * 4
+
+
 # --- flows ------------------------------------------------------------------------------------------------------------
 
 
