@@ -60,6 +60,12 @@ def scrub_headers(headers: http.Headers) -> None:
             headers[name] = f"{scheme} {SCRUBBED}" if name.endswith("authorization") and space and rest else SCRUBBED
 
 
+def mask(text: bytes) -> bytes:
+    """As long as the text, so that what is counted in it stays true, and never something that is masked again."""
+    word = SCRUBBED.encode()
+    return word + b"*" * (len(text) - len(word)) if len(text) >= len(word) else b"*" * len(text)
+
+
 def is_scrubbed(value: str) -> bool:
     return SCRUBBED in value
 
@@ -73,4 +79,4 @@ def scrub_flow(flow: http.HTTPFlow, secrets: Iterable[str] = ()) -> None:
         scrub_headers(message.headers)
         for secret in secrets:
             if message.raw_content and secret.encode() in message.raw_content:
-                message.raw_content = message.raw_content.replace(secret.encode(), SCRUBBED.encode())
+                message.raw_content = message.raw_content.replace(secret.encode(), mask(secret.encode()))

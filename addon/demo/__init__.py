@@ -19,16 +19,18 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from addon import processes
 from addon.demo import client, provider
 from addon.demo.screen import Screen
+from addon.recording import RecordingError
+from addon.recording.playback import PAUSE
 
-PAUSE = 0.03  # seconds between two events at speed 1: fast enough to be lively, slow enough to be read
 LIMIT = 300.0  # seconds a whole demo may take
 PROMPT = "Write hello.py, a script that greets the relay, run it, and tell me what it printed."
 # Before 0.98 Codex offered a model it does not know another shell tool than the one the recording calls.
@@ -73,12 +75,12 @@ def run(*, speed: float = 1.0, use_codex: bool = True, web: bool = False, record
     try:
         path = recording or provider.recording_path()
         turns = provider.read_recording(path)
-    except provider.RecordingError as error:
+    except RecordingError as error:
         raise DemoError(str(error)) from None
     demo, screen = Demo(path, speed, use_codex, web), Screen()
     try:
         demo.workspace.mkdir()
-        status = asyncio.run(_cancellable(play(demo, turns, screen), screen))
+        status = asyncio.run(cancellable(play(demo, turns, screen), screen))
     except (KeyboardInterrupt, asyncio.CancelledError):
         if not demo.over and not screen.gone:
             raise KeyboardInterrupt from None
@@ -92,14 +94,14 @@ def run(*, speed: float = 1.0, use_codex: bool = True, web: bool = False, record
     return status
 
 
-async def _cancellable(play: Coroutine[Any, Any, int], screen: Screen) -> int:
-    """`play`, which a signal ends as Ctrl-C does, and so does the loss of whoever reads the screen."""
-    task = asyncio.ensure_future(play)
+async def cancellable(work: Coroutine[Any, Any, int], screen: Screen) -> int:
+    """`work`, which a signal ends as Ctrl-C does, and so does the loss of whoever reads the screen."""
+    task = asyncio.ensure_future(work)
     screen.when_gone = task.cancel
     with contextlib.suppress(NotImplementedError, AttributeError):  # Windows has no such signals
         for kind in (signal.SIGTERM, signal.SIGHUP):
             # What we are told to ignore stays ignored: `nohup` means it so. asyncio does the same for Ctrl-C, which a
-            # script's `&` has us ignore; SIGTERM ends the demo there.
+            # script's `&` has us ignore; SIGTERM ends it there.
             if signal.getsignal(kind) is not signal.SIG_IGN:
                 asyncio.get_running_loop().add_signal_handler(kind, task.cancel)
     return await task
@@ -121,7 +123,7 @@ async def play(demo: Demo, turns: list[provider.RecordedTurn], screen: Screen) -
                 screen.client("relay", re.sub(r"^\[[\d:.]+\]\S* ", "", line))
 
         log = await stack.enter_async_context(processes.following(relay, screen.tapped, logged))
-        await _until_listening(relay, port, log)
+        await until_listening(relay, port, log)
         screen.note(f"The client:        {codex or f'built in, executes nothing (Codex: {why_not})'}")
         screen.heading(f"user: {PROMPT}")
         try:
@@ -135,36 +137,53 @@ async def play(demo: Demo, turns: list[provider.RecordedTurn], screen: Screen) -
         summary(demo, screen, time.monotonic() - started)
         demo.over = not screen.gone
         if demo.web:
-            await _stay(command, token, screen)
+            screen.heading(web_address(command, token))
+            await asyncio.Event().wait()
     return status or (1 if screen.failures else 0)
 
 
 def relay_command(demo: Demo, upstream: int, port: int, token: str) -> list[str]:
     """mitmdump (or mitmweb) as a user would start it, but with its files in the demo's folder."""
-    options = ["--mode", f"reverse:http://127.0.0.1:{upstream}@{port}", "--listen-host", "127.0.0.1"]
-    options += ["-s", str(relay_script()), "-s", str(Path(__file__).parent / "tap.py")]
-    options += ["-w", str(demo.saved), "--set", f"confdir={demo.folder / 'mitmproxy'}"]
-    if not demo.web:
-        return processes.mitmproxy_tool("mitmdump", *options, "--set", "flow_detail=0")
-    web = processes.free_port()
-    options += ["--web-host", "127.0.0.1", "--web-port", str(web), "--no-web-open-browser"]
-    # mitmproxy 11 has no such option, ignores it and asks for no password.
-    return processes.mitmproxy_tool("mitmweb", *options, "--set", f"web_password={token}")
+    options = ["-s", str(Path(__file__).parent / "tap.py"), "-w", str(demo.saved)]
+    return relay_tool(upstream, port, demo.folder / "mitmproxy", options, token=token if demo.web else "")
 
 
-async def _until_listening(relay: asyncio.subprocess.Process, port: int, log: list[str]) -> None:
+def relay_tool(upstream: int, port: int, confdir: Path, options: Sequence[str], *, token: str = "") -> list[str]:
+    """The relay on `port` before a provider on `upstream`: mitmdump, or with a token (its password) mitmweb.
+
+    What `options` set is left to them: mitmproxy refuses an option that is given twice."""
+    own = [f"confdir={confdir}"] if token else [f"confdir={confdir}", "flow_detail=0"]
+    if token:
+        # mitmproxy 11 has no such option, ignores it and asks for no password.
+        own += ["web_host=127.0.0.1", f"web_port={processes.free_port()}", "web_open_browser=false"]
+        own += [f"web_password={token}"]
+    words = ["-s", str(relay_script()), "--mode", f"reverse:http://127.0.0.1:{upstream}@{port}"]
+    words += ["--listen-host", "127.0.0.1", *options]
+    for setting in own:
+        name = setting.partition("=")[0]
+        if not any(name in word or f"--{name.replace('_', '-')}" in word for word in options):
+            words += ["--set", setting]
+    return processes.mitmproxy_tool("mitmweb" if token else "mitmdump", *words)
+
+
+def web_address(command: Sequence[str], token: str) -> str:
+    """Where the mitmweb of such a command is looked at, and how it ends."""
+    port = next((after for word, after in pairwise(command) if word == "--web-port"), "8081")
+    port = next((word.rpartition("=")[2] for word in command if word.startswith("web_port=")), port)
+    return f"mitmweb: http://127.0.0.1:{port}/?token={token}   ({ending()} ends it)"
+
+
+def ending() -> str:
+    """How a command that stays is ended."""
+    return f"kill {os.getpid()}" if signal.getsignal(signal.SIGINT) is signal.SIG_IGN else "Ctrl-C"
+
+
+async def until_listening(relay: asyncio.subprocess.Process, port: int, log: list[str]) -> None:
     if await processes.listens(relay, port, seconds=60):
         return
     await asyncio.sleep(0.2)
     last = next((line for line in reversed(log) if line.strip()), "it printed nothing")
     raise DemoError(f"The relay did not start: {last}")
-
-
-async def _stay(command: list[str], token: str, screen: Screen) -> None:
-    port = command[command.index("--web-port") + 1]
-    ending = f"kill {os.getpid()}" if signal.getsignal(signal.SIGINT) is signal.SIG_IGN else "Ctrl-C"
-    screen.heading(f"mitmweb: http://127.0.0.1:{port}/?token={token}   ({ending} ends it)")
-    await asyncio.Event().wait()
 
 
 # --- clients ----------------------------------------------------------------------------------------------------------

@@ -1,20 +1,17 @@
-"""A provider that replays a recording: no key, no network, the provider's own bytes at a readable pace."""
+"""The demo's provider: a recording played by place, event by event, so that everybody can follow it."""
 
 from __future__ import annotations
 
-import asyncio
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from addon.recording import RecordingError
+from addon.recording.playback import CHAT_PATH, Answer, PlayingProvider, by_event
+
 Json = dict[str, Any]
-CHAT_PATH = "/chat/completions"
-NOT_FOUND = b'{"error":{"message":"The demo provider knows only POST /chat/completions.","type":"not_found_error"}}'
-
-
-class RecordingError(Exception):
-    """The recording cannot be used; the text says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -68,76 +65,16 @@ def recorded_outputs(turns: list[RecordedTurn]) -> dict[str, str]:
     return {m["tool_call_id"]: str(m.get("content", "")) for m in messages if m.get("role") == "tool"}
 
 
-class ReplayProvider:
+class ReplayProvider(PlayingProvider):
     """Answers each chat request with the recorded turn that stands at the same place in the conversation.
 
-    The place is the number of assistant messages the request already holds, so a retried request gets the same answer.
+    The place is the number of assistant messages the request already holds, so a retried request gets the same answer,
+    and whoever asks is led through the recording whatever it says. pause: seconds between two events.
     """
 
-    def __init__(self, turns: list[RecordedTurn], pause: float) -> None:
-        self.turns = turns
-        self.pause = pause  # seconds between two events
-        self._server: asyncio.Server | None = None
-        self._open: set[asyncio.Task[None]] = set()
+    def __init__(self, turns: Sequence[RecordedTurn], pause: float) -> None:
+        def choose(request: Json) -> Answer:
+            said = sum(1 for message in request.get("messages", ()) if message.get("role") == "assistant")
+            return Answer(by_event(turns[min(said, len(turns) - 1)].answer, pause))
 
-    async def __aenter__(self) -> ReplayProvider:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        return self
-
-    async def __aexit__(self, *exc: object) -> None:
-        assert self._server is not None
-        self._server.close()
-        for connection in self._open:
-            connection.cancel()
-        await asyncio.gather(*self._open)
-
-    @property
-    def port(self) -> int:
-        assert self._server is not None
-        return int(self._server.sockets[0].getsockname()[1])
-
-    def answer_to(self, request: Json) -> bytes:
-        said = sum(1 for message in request.get("messages", ()) if message.get("role") == "assistant")
-        return self.turns[min(said, len(self.turns) - 1)].answer
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._open.add(task)
-        try:
-            while True:
-                head = await reader.readuntil(b"\r\n\r\n")
-                line, *fields = head.decode("latin-1").split("\r\n")
-                headers = {name.lower(): value.strip() for name, _, value in (field.partition(":") for field in fields)}
-                body = await reader.readexactly(int(headers.get("content-length", "0")))
-                await self._answer(line, body, writer)
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass  # the relay is done with this connection
-        except asyncio.CancelledError:
-            pass  # the demo ends; Python 3.11 prints a traceback for a connection that ends cancelled
-        finally:
-            self._open.discard(task)
-            writer.close()
-
-    async def _answer(self, request_line: str, body: bytes, writer: asyncio.StreamWriter) -> None:
-        method, _, rest = request_line.partition(" ")
-        if method != "POST" or not rest.split(" ")[0].split("?")[0].endswith(CHAT_PATH):
-            head = "HTTP/1.1 404 Not Found\r\ncontent-type: application/json\r\n"
-            writer.write(f"{head}content-length: {len(NOT_FOUND)}\r\n\r\n".encode() + NOT_FOUND)
-            return
-        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")
-        *events, last = pieces(self.answer_to(json.loads(body)))
-        for event in events:
-            writer.write(b"%x\r\n%b\r\n" % (len(event), event))
-            await writer.drain()
-            await asyncio.sleep(self.pause)
-        writer.write(b"%x\r\n%b\r\n0\r\n\r\n" % (len(last), last))
-        await writer.drain()
-
-
-def pieces(stream: bytes) -> list[bytes]:
-    """The events of a stream. Providers send `[DONE]` with the chunk before it; clients leave then."""
-    events = [event + b"\n\n" for event in stream.split(b"\n\n") if event.strip()]
-    if len(events) > 1 and b"[DONE]" in events[-1]:
-        events[-2:] = [events[-2] + events[-1]]
-    return events
+        super().__init__(choose, models=[turns[0].model] if turns else [])

@@ -18,7 +18,7 @@ from typing import Any
 from mitmproxy import http
 
 from addon.encodings import BodyDecoder, EncodingError
-from addon.keys import SCRUBBED, is_secret_header, scrub_headers
+from addon.keys import SCRUBBED, is_secret_header, mask, scrub_headers
 from relay_translate.reasoning import VERSION, pack, unpack
 
 from .private import ADDRESS, HOMES, KEYS, OUR_UUID, PARAMETERS, REMOTES, UUIDS, is_telling
@@ -82,7 +82,7 @@ class Scrubber:
     def _plain(self, data: bytes) -> bytes:
         for secret in self._secrets:
             if (known := secret.encode()) in data:
-                data = data.replace(known, _mask(known))
+                data = data.replace(known, mask(known))
         if self._patterns or len(data) < _LONG:
             return self._searched(data)
         return _SEAM.join(self._seen_before(part) for part in data.split(_SEAM))
@@ -247,14 +247,8 @@ def _source(pattern: str | re.Pattern[str]) -> str:
     return pattern if isinstance(pattern, str) else pattern.pattern
 
 
-def _mask(text: bytes) -> bytes:
-    """As long as the text, and never something that is masked again."""
-    word = SCRUBBED.encode()
-    return word + b"*" * (len(text) - len(word)) if len(text) >= len(word) else b"*" * len(text)
-
-
 def _masked(found: re.Match[bytes]) -> bytes:
-    return _replaced(found, _mask)
+    return _replaced(found, mask)
 
 
 def _crossed_out(found: re.Match[bytes]) -> bytes:

@@ -47,7 +47,7 @@ def test_version_names_the_relay_and_mitmproxy(capsys: pytest.CaptureFixture[str
         (["serve", "http://example.com/v1?key=x"], "is no base URL"),
         (["serve", "http://127.0.0.1:8080", "--port", "0"], "'0' is no port; give a number from 1 to 65535"),
         (["serve", "http://127.0.0.1:8080", "--port", "http"], "is no port"),
-        (["replay"], "invalid choice"),
+        (["replay"], "FILE"),
     ],
 )
 def test_bad_input_is_refused_with_the_remedy(
