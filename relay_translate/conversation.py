@@ -248,6 +248,11 @@ class ItemReader:
     def _answer(self, item: Json, parts: list[Json]) -> None:
         client_id = str(item.get("call_id") or "")
         call = self._answered_by(client_id)
+        if call is None and not client_id and isinstance(item.get("name"), str):
+            # Codex 0.169 tells a goal's objective as the output of `agent.goal_objective`, which nobody called.
+            name = ".".join(word for word in (item.get("namespace"), item["name"]) if isinstance(word, str))
+            self._say("user", [text_part(f"[{name}]"), *parts])
+            return
         if call is None:
             self._note("input: a tool output without its call became text")
             intro = text_part(

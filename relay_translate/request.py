@@ -15,7 +15,7 @@ from .conversation import ItemReader
 from .errors import InvalidRequest
 from .messages import chat_messages
 from .profiles import GENERIC, Profile
-from .responses_api import Json
+from .responses_api import REQUEST_FIELDS, Json
 from .tools import ToolTable
 from .usage import estimate_tokens
 
@@ -87,6 +87,9 @@ class _Translation:
         self._collect_tools(items)
         reader = ItemReader(self.tools, self.profile.name, model, self._note)
         reader.instruct(self.body.get("instructions") or "")
+        for name, value in self.body.items():
+            if value is not None and name not in REQUEST_FIELDS and name not in _STATEFUL:
+                self._note(f"{name[:64]}: an unknown field was left out")
         messages = chat_messages(reader.read(items), self.profile)
         if not any(message["role"] != self.profile.system_role for message in messages):
             messages.append({"role": "user", "content": "Go on."})

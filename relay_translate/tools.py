@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal
 
-from .responses_api import Json
+from .responses_api import HOSTED_TOOLS, Json
 
 Kind = Literal["function", "custom", "tool_search", "local_shell"]
 
@@ -41,12 +41,6 @@ _LOCAL_SHELL: Json = {
     },
     "required": ["command"],
 }
-
-# A tuple, because a client's "type" may be anything, such as a list, which no set can be asked for.
-_HOSTED = (
-    "web_search", "web_search_preview", "image_generation", "file_search", "code_interpreter", "computer",
-    "computer_use_preview", "mcp", "shell", "apply_patch",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -141,7 +135,7 @@ class ToolTable:
             self._define(ref, _description(tool), _parameters(tool.get("parameters")))
         elif kind == "local_shell":
             self._define(ToolRef("local_shell", "local_shell"), "Runs a command on the user's machine.", _LOCAL_SHELL)
-        elif kind in _HOSTED:
+        elif kind in HOSTED_TOOLS:
             self.notes.append(f"tools: {kind} runs only at OpenAI and was left out")
         else:
             self.notes.append(f"tools: {name or 'a tool'} of the unknown type {kind!r} was left out")

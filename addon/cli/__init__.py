@@ -8,18 +8,12 @@ import shlex
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from addon import demo, processes
 from addon.cli import export, fixtures, record, replay, report
 from addon.cli.arguments import port, speed, upstream_url
+from addon.cli.serving import PORT, ServeError, check_port, codex_hint, relay_options
 from addon.recording import RecordingError
-
-PORT = 4446
-
-
-class ServeError(Exception):
-    """The relay cannot be started; the text is one line for the user and names the remedy."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -111,17 +105,9 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 def _serve(arguments: argparse.Namespace) -> None:
     """Becomes mitmdump, so that signals and the exit status are its own. Raises ServeError."""
-    # mitmdump would only print the number of the error. An address given after -- is not ours to judge.
-    own_address = not any("listen" in option for option in arguments.passed_on)
-    if own_address and (why := processes.why_not_listen(arguments.port)):
-        raise ServeError(f"Cannot listen on port {arguments.port}: {why}. Choose another with --port.")
-    url = urlsplit(arguments.upstream)
-    options = ["-s", str(demo.relay_script()), "--listen-host", "127.0.0.1"]
-    options += ["--mode", f"reverse:{url.scheme}://{url.netloc}@{arguments.port}"]
-    if url.path.strip("/"):
-        options += ["--set", f"relay_upstream={arguments.upstream}"]
-    options += arguments.passed_on
-    print(f'For Codex: base_url = "http://127.0.0.1:{arguments.port}/v1", wire_api = "responses"')
+    check_port(arguments.port, arguments.passed_on)
+    options = [*relay_options(arguments.upstream, arguments.port), *arguments.passed_on]
+    print(codex_hint(arguments.port))
     print(f"Starting:  mitmdump {shlex.join(options)}", flush=True)
     command = processes.mitmproxy_tool("mitmdump", *options)
     os.execv(command[0], command)

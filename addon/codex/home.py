@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from addon.codex.config import Settings, write_config
+from addon.codex.events import read_events
 
 Json = dict[str, Any]
+COMMITTED_AT = "2026-01-01T00:00:00Z"
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,7 @@ class CodexHome:
     folder: Path
     settings: Settings
     environment: Mapping[str, str] = field(default_factory=dict)
+    resumes_by_id: bool = False  # until 0.58 `resume --last` takes no prompt
 
     def __post_init__(self) -> None:
         self._calls = 0
@@ -115,7 +118,8 @@ class CodexHome:
         if model:
             options += ["--model", model]
         # "--": --image takes any number of values and would eat the prompt.
-        words = ["resume", "--last", "--", prompt] if resume else ["--", prompt]
+        words = ["resume", self.last_session() if self.resumes_by_id else "--last"] if resume else []
+        words += ["--", prompt]
         return await self.run(["exec", *options, *words], limit=limit)
 
     async def run(self, arguments: Sequence[str], *, limit: float = 60.0) -> CodexRun:
@@ -142,7 +146,12 @@ class CodexHome:
                 _end_group(process.pid)
                 await process.wait()
         shown = out.read_text(errors="replace")
-        return CodexRun(code, _events(shown), shown, err.read_text(errors="replace"), time.monotonic() - started)
+        return CodexRun(code, read_events(shown), shown, err.read_text(errors="replace"), time.monotonic() - started)
+
+    def last_session(self) -> str:
+        """The id of the session that was begun last, from the name of its rollout file."""
+        rollouts = sorted((self.home / "sessions").rglob("rollout-*.jsonl"), key=lambda path: path.name)
+        return rollouts[-1].stem[-36:]  # a UUID's length
 
     def _environment(self) -> dict[str, str]:
         kept = {name: os.environ[name] for name in ("PATH", "LANG", "TERM") if name in os.environ}
@@ -151,22 +160,21 @@ class CodexHome:
 
 
 def git(folder: Path, *arguments: str) -> None:
+    """Git as it is without anybody's settings and at one moment, so that commits get the same hashes everywhere."""
     identity = ["-c", "user.name=Test", "-c", "user.email=test@localhost", "-c", "init.defaultBranch=main"]
-    subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, timeout=30, capture_output=True)
+    moment = {"GIT_AUTHOR_DATE": COMMITTED_AT, "GIT_COMMITTER_DATE": COMMITTED_AT}
+    settings = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    subprocess.run(
+        ["git", *identity, *arguments],
+        cwd=folder,
+        env={**inherited, **moment, **settings},
+        check=True,
+        timeout=30,
+        capture_output=True,
+    )
 
 
 def _end_group(pid: int) -> None:
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)
-
-
-def _events(stdout: str) -> tuple[Json, ...]:
-    events = []
-    for line in stdout.splitlines():
-        try:
-            value = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(value, dict):
-            events.append(value)
-    return tuple(events)

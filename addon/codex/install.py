@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import shutil
 import subprocess
@@ -15,8 +16,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 CURRENT = "0.169.0"
-VERSIONS = ("0.58.0", "0.80.0", "0.107.0", "0.135.0", "0.150.0", CURRENT)
+VERSIONS = ("0.40.0", "0.58.0", "0.80.0", "0.98.0", "0.107.0", "0.120.0", "0.135.0", "0.150.0", CURRENT)
+# When npm got them.
+RELEASED = {
+    "0.40.0": "2026-09-16", "0.58.0": "2026-03-25", "0.80.0": "2026-05-07", "0.98.0": "2026-05-06",
+    "0.107.0": "2026-06-11", "0.120.0": "2026-07-11", "0.135.0": "2026-08-15", "0.150.0": "2026-09-16",
+    "0.169.0": "2026-11-13",
+}  # fmt: skip
+PACKAGE = "@openai/codex"
 INSTALL_LIMIT = 600.0  # seconds; the package holds a binary of some 100 MB
+ASKING_LIMIT = 30.0  # seconds
 
 
 class CodexMissing(Exception):
@@ -71,7 +80,7 @@ def install(version: str) -> Path:
             return cached(version)
         if shutil.which("npm") is None:
             raise CodexMissing(f"npm is needed to install Codex {version}, and is not on PATH")
-        command = ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(folder), f"@openai/codex@{version}"]
+        command = ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(folder), f"{PACKAGE}@{version}"]
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_LIMIT)
         except subprocess.TimeoutExpired:
@@ -79,6 +88,35 @@ def install(version: str) -> Path:
         if done.returncode:
             raise CodexMissing(f"npm could not install Codex {version}:\n{done.stderr.strip()[-2000:]}")
     return _usable(cached(version), f"npm installed Codex {version}, but no program came of it", version)
+
+
+def latest() -> str:
+    """The newest version, as npm has it."""
+    version = _ask_npm("version")
+    if not version:
+        raise CodexMissing("npm does not tell the newest version of Codex; name one, such as " + CURRENT)
+    return version
+
+
+def released(version: str) -> str:
+    """The day on which npm got a version, 2026-11-13; "" if nobody knows."""
+    if version in RELEASED:
+        return RELEASED[version]
+    try:
+        days = json.loads(_ask_npm("time", "--json") or "{}")
+    except ValueError:
+        return ""
+    return str(days.get(version, ""))[:10] if isinstance(days, dict) else ""
+
+
+def _ask_npm(*what: str) -> str:
+    if shutil.which("npm") is None:
+        return ""
+    try:
+        done = subprocess.run(["npm", "view", PACKAGE, *what], capture_output=True, text=True, timeout=ASKING_LIMIT)
+    except subprocess.TimeoutExpired:
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
 
 
 @contextmanager

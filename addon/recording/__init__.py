@@ -17,7 +17,7 @@ Both hold `role` ("client", "upstream") and `id` (of the turn). The client's flo
     truncated                        true when a body was too large to be kept whole
 
 and the upstream's flow `client_flow` and `pieces` (see pieces.py), the arrival of its body. Recordings of scripted
-scenarios hold `metadata["case"]` too: {name, codex, shows, trim, all_tools}.
+scenarios hold `metadata["case"]` too: {name, codex, released, shows, trim, all_tools}.
 """
 
 from __future__ import annotations

@@ -9,10 +9,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
+from pathlib import PurePosixPath
 from typing import Any
 
 from relay_translate.reasoning import VERSION, pack, unpack
 from relay_translate.transcript import open_envelopes
+
+Json = dict[str, Any]
 
 PROVIDER = "provider.example"
 CREATED_AT = 1750000000  # the clock of every fixture, Unix seconds
@@ -37,13 +40,19 @@ _KEYS = re.compile(
     r"|\bAKIA[0-9A-Z]{16}|\bgh[pousr]_[A-Za-z0-9]{30,}"
 )
 
+_CWD = re.compile(r"<cwd>([^<]+)</cwd>")
+_MASK = re.compile(r"(\[scrubbed\])\*+")  # as long as what it hides
+
 # What a run leaves behind; each pattern keeps its first group. `\\*` because JSON stands in JSON here and there.
 _MOMENTS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(<current_date>)[^<]*"), r"\g<1>2026-01-01"),
     (re.compile(r"(<timezone>)[^<]*"), r"\g<1>Etc/UTC"),
+    (re.compile(r"(<shell>)[^<]*"), r"\g<1>bash"),
     (re.compile(r"(_unix_ms\\*\":)\d+"), r"\g<1>0"),
     (re.compile(r"(\"create_time\": ?)[0-9.]+"), r"\g<1>0.0"),
     (re.compile(r"(\"created_at\":)\d+"), rf"\g<1>{CREATED_AT}"),
+    (re.compile(r"((?:created|updated)At\\*\": ?)\d{10,13}"), rf"\g<1>{CREATED_AT}"),
+    (re.compile(r"((?:timeUsedSeconds|tokensUsed)\\*\": ?)\d+"), r"\g<1>0"),  # of a goal, as far as was counted
     (re.compile(r"(latest_git_commit_hash\\*\":\\*\")[0-9a-f]{40}"), r"\g<1>" + "0" * 40),
     (re.compile(r"(Chunk ID: |chunk_id\\*\":\\*\")[0-9a-f]{6}\b"), r"\g<1>000000"),
     (re.compile(r"(Wall time:? )[0-9.]+(?= seconds)"), r"\g<1>0.1"),
@@ -79,7 +88,7 @@ class Placeholders:
 
     def settle(self, text: str) -> str:
         """`scrub`, and nothing that differs from run to run. Envelopes stay open, for people to read."""
-        text = open_envelopes(text)
+        text = _MASK.sub(r"\1", open_envelopes(text))
         for pattern, instead in _MOMENTS:
             text = pattern.sub(instead, text)
         text = _ANSWER.sub(lambda found: found[1] + self._known.get(found[2], found[2]), text)
@@ -120,6 +129,19 @@ class Placeholders:
         return blob if content is None else pack(json.loads(self.scrub(json.dumps(content, ensure_ascii=False))))
 
 
+def roots_of(texts: Iterable[str]) -> dict[str, str]:
+    """What the folders are called that clients work in, as their requests name them. A folder `workspace` is one that
+    a scenario was played in; its `home` and whatever else stands beside it belong to the scenario."""
+    roots: dict[str, str] = {}
+    for found in {found[1] for text in texts for found in _CWD.finditer(text)}:
+        folder = PurePosixPath(found)
+        if folder.name == "workspace" and len(folder.parts) > 3:
+            roots |= {str(folder.parent / "home"): "/home/user", str(folder.parent): "/tmp/case"}
+        if len(found) > 1:
+            roots[found] = "/workspace"
+    return roots
+
+
 # --- trimming ---------------------------------------------------------------------------------------------------------
 
 
@@ -135,19 +157,36 @@ def shorten(value: Any, key: str = "") -> Any:
     return value
 
 
-def keep_tools(request: dict[str, Any], called: Collection[str]) -> dict[str, Any]:
-    """The request without the tools that nobody calls. The first one stays: a request without tools is another case."""
-    return request | ({"tools": _kept(request["tools"], called)} if isinstance(request.get("tools"), list) else {})
+def keep_tools(request: Json, called: Collection[str]) -> Json:
+    """The request without the tools that nobody calls, those inside its input among them, and those of groups.
+
+    called: names of tools or groups, and types of tools that have no name. One tool stays in each place that offers
+    any: a request without tools is another case."""
+    trimmed = dict(request)
+    if isinstance(tools := request.get("tools"), list):
+        trimmed["tools"] = _kept(tools, called)
+    if isinstance(items := request.get("input"), list):
+        trimmed["input"] = [
+            item | {"tools": _kept(item["tools"], called)} if _offers_tools(item) else item for item in items
+        ]
+    return trimmed
+
+
+def _offers_tools(item: Any) -> bool:
+    return isinstance(item, dict) and item.get("type") == "additional_tools" and isinstance(item.get("tools"), list)
 
 
 def _kept(tools: list[Any], called: Collection[str]) -> list[Any]:
-    return [tool for tool in tools if _is_called(tool, called)] or tools[:1]
+    found = [kept for tool in tools if (kept := _as_called(tool, called)) is not None]
+    return found or tools[:1]
 
 
-def _is_called(tool: Any, called: Collection[str]) -> bool:
-    inner = tool.get("tools") or () if isinstance(tool, dict) else ()
-    return any(_tool_name(one) in called for one in (tool, *inner))
-
-
-def _tool_name(tool: Any) -> str:
-    return str(tool.get("name") or tool.get("type")) if isinstance(tool, dict) else ""
+def _as_called(tool: Any, called: Collection[str]) -> Any:
+    """The tool, a group without the members that are not called, or None."""
+    if not isinstance(tool, dict):
+        return None
+    if str(tool.get("name") or tool.get("type")) in called:
+        return tool
+    members = tool.get("tools")
+    inner = [one for one in members if _as_called(one, called)] if isinstance(members, list) else []
+    return tool | {"tools": inner} if inner else None

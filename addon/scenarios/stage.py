@@ -1,4 +1,4 @@
-"""What a row is played on: a script upstream, a relay, a Codex home, and the verdict that is collected."""
+"""What a conversation is played on: a scripted upstream, a relay, a Codex home, and the verdict that is collected."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from types import EllipsisType
 from typing import Any, Literal
 
+from addon.codex import versions
 from addon.codex.config import Settings
 from addon.codex.home import CodexHome, CodexRun
 from addon.scenarios.relay import Relay
@@ -19,17 +20,29 @@ Grade = Literal["W", "P", "B"]
 
 
 class Stage:
-    """One row's world. ``must`` decides between works and broken, ``should`` between works and partly."""
+    """One conversation's world. ``must`` decides between works and broken, ``should`` between works and partly.
+
+    version: of the Codex; "" for today's. key: what Codex authorises with, and the upstream knows the script by; the
+    name, if not given.
+    """
 
     def __init__(
-        self, name: str, upstream: ScriptedUpstream, relay: Relay, codex: Path, folder: Path, *, version: str = ""
+        self,
+        name: str,
+        upstream: ScriptedUpstream,
+        relay: Relay,
+        codex: Path,
+        folder: Path,
+        *,
+        version: str = "",
+        key: str = "",
     ) -> None:
-        self.name, self.version = name, version
+        self.name, self.version, self.key = name, version, key or name
         self.upstream, self.relay, self.program, self.folder = upstream, relay, codex, folder
         self.runs: list[CodexRun] = []
         self.broken: list[str] = []
         self.partly: list[str] = []
-        self._script: Script | None = None
+        self._scripts: list[Script] = []
         self._home: CodexHome | None = None
 
     # --- setting up
@@ -41,29 +54,33 @@ class Stage:
         route: Callable[[Seen], str] = route_by_kind,
         rules: frozenset[str] = ALL_RULES,
     ) -> Script:
-        """What the model will answer. The row's name is its key, by which the shared upstream knows it."""
-        self._script = self.upstream.play(self.name, Scenario(self.name, steps, threads or {}, route, rules))
-        return self._script
+        """What the model will answer, from now on."""
+        self._scripts.append(self.upstream.play(self.key, Scenario(self.name, steps, threads or {}, route, rules)))
+        return self.script
 
     @staticmethod
     def rules_without(*names: str) -> frozenset[str]:
         return ALL_RULES - set(names)
 
     def home(self, **settings: Any) -> CodexHome:
-        """The home of this row's Codex, made once; settings as in ``Settings``."""
+        """The home of this conversation's Codex, made once; settings as in ``Settings``."""
         if self._home is None:
-            chosen = Settings(base_url=self.relay.base_url, key=self.name, **settings)
-            self._home = CodexHome(self.program, self.folder, chosen)
+            chosen = Settings(base_url=self.relay.base_url, key=self.key, **settings)
+            self._home = CodexHome(self.program, self.folder, chosen, resumes_by_id=not self.at_least("0.80"))
         return self._home
+
+    def at_least(self, version: str) -> bool:
+        """Whether the Codex is of this version or a later one."""
+        return versions.parse(self.version) >= versions.parse(version)
 
     @property
     def was_played(self) -> bool:
-        return self._script is not None
+        return bool(self._scripts)
 
     @property
     def script(self) -> Script:
-        assert self._script is not None, "a row plays its script first"
-        return self._script
+        assert self._scripts, "a conversation plays its script first"
+        return self._scripts[-1]
 
     @property
     def seen(self) -> list[Seen]:
@@ -127,9 +144,9 @@ class Stage:
             self.must(quoted in whole, f"request {number} does not hold {text!r}")
 
     def close(self) -> None:
-        """The judgements every row shares."""
-        self.partly.extend(self.script.complaints)
-        self.partly.extend(self.script.unplayed())
+        """The judgements every conversation shares."""
+        for script in self._scripts:
+            self.partly.extend([*script.complaints, *script.unplayed()])
         for run in self.runs:
             self.should(run.exit_code is not None, "Codex did not end in time")
             self.should("panicked at" not in run.stderr, f"Codex panicked: {run.stderr[-300:]}")

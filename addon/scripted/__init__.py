@@ -7,7 +7,7 @@ the rules of the strictest providers, and answers with exactly the bytes, pauses
 from __future__ import annotations
 
 from addon.scripted.chunks import DONE, Call, chunk, frame
-from addon.scripted.replies import Cut, Reply, Wait, answer, error, raw_body, stream
+from addon.scripted.replies import Cut, Reply, Until, Wait, answer, error, raw_body, stream
 from addon.scripted.rules import ALL_RULES
 from addon.scripted.scenario import Scenario, Script, Seen
 from addon.scripted.server import ScriptedUpstream
@@ -22,6 +22,7 @@ __all__ = [
     "Script",
     "ScriptedUpstream",
     "Seen",
+    "Until",
     "Wait",
     "answer",
     "chunk",

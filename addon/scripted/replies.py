@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -30,13 +30,20 @@ class Wait:
 
 
 @dataclass(frozen=True)
+class Until:
+    """Silence until something has happened elsewhere: what another thread does must not be a matter of luck."""
+
+    happened: Callable[[], bool]
+
+
+@dataclass(frozen=True)
 class Cut:
     """The end of the connection: ``reset`` breaks it inside the body, ``clean`` ends the body properly."""
 
     how: Literal["reset", "clean"] = "reset"
 
 
-Piece = bytes | Wait | Cut
+Piece = bytes | Wait | Until | Cut
 
 
 @dataclass(frozen=True)

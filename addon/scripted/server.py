@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-from addon.scripted.replies import Cut, Reply, Wait, error, raw_body
+from addon.scripted.replies import Cut, Reply, Until, Wait, error, raw_body
 from addon.scripted.scenario import Scenario, Script, Seen
 
 MAX_BODY = 64 * 1024 * 1024
@@ -128,6 +128,10 @@ async def _write(reply: Reply, reader: asyncio.StreamReader, writer: asyncio.Str
         if isinstance(piece, Wait):
             await writer.drain()
             await _pause(piece.seconds, reader)
+        elif isinstance(piece, Until):
+            await writer.drain()
+            while not piece.happened():
+                await _pause(0.05, reader)
         elif isinstance(piece, Cut):
             if piece.how == "reset":
                 writer.transport.abort()

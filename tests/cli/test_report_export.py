@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from addon.recording.flows import open_recording
 from tests.cli.running import REPOSITORY, environment, run
 from tests.recording.sessions import Session, write
 
@@ -62,20 +63,26 @@ def test_what_is_no_recording_is_refused_in_a_line(tmp_path: Path, command: str)
         assert len(done.stderr.splitlines()) == 1
 
 
+def two_cases(folder: Path) -> Path:
+    """Two of the recorded conversations, of one and of four turns."""
+    turns = [turn for turn in open_recording(RECORDED).turns() if turn.case["name"] in {"text", "reasoning"}]
+    return write(folder / "two.flow", [flow for turn in turns for flow in (turn.upstream, turn.client) if flow])
+
+
 def test_an_export_goes_to_standard_output_and_words_about_it_do_not(tmp_path: Path) -> None:
-    done = run(["export", str(RECORDED)], environment(tmp_path))
+    done = run(["export", str(two_cases(tmp_path))], environment(tmp_path))
     assert done.returncode == 0
     assert [json.loads(line)["codex"] for line in done.stdout.splitlines()] == ["0.58.0", "0.58.0"]
-    assert done.stderr.startswith("2 conversations of 4 turns in ")
+    assert done.stderr.startswith("2 conversations of 5 turns in ")
 
 
 def test_an_export_goes_to_a_file(tmp_path: Path) -> None:
     out = tmp_path / "out.jsonl"
     options = ["--format", "messages", "--out", str(out), "--no-reasoning", "--min-turns", "2"]
-    done = run(["export", str(RECORDED), *options], environment(tmp_path))
+    done = run(["export", str(two_cases(tmp_path)), *options], environment(tmp_path))
     assert (done.returncode, done.stdout) == (0, "")
     (one,) = [json.loads(line) for line in out.read_text().splitlines()]
-    assert one["turns"] == 3 and "reasoning_content" not in json.dumps(one)
+    assert one["turns"] == 4 and "reasoning_content" not in json.dumps(one)
     assert "1 conversations have fewer than 2 answers and were not written (--min-turns)" in done.stderr
 
 

@@ -1,8 +1,9 @@
-"""The folders of fixtures/ as values."""
+"""The folders of fixtures/ as values, with the long texts they refer to back in their places."""
 
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,9 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from relay_translate import RequestOptions
+from relay_translate.transcript import pretty
 
 Json = dict[str, Any]
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
+TEXTS = FIXTURES / "texts"
+REFERENCE = re.compile(r"⟦text ([0-9a-f]{12})⟧")
+"""In a JSON string: what stands, in JSON's spelling, in texts/NAME.txt. One pass: texts may hold what looks like one."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,9 @@ class GoldenTurn:
 
     @property
     def options(self) -> RequestOptions:
-        return RequestOptions(**self.case["options"])
+        options = dict(self.case["options"])
+        options["extra_params"] = json.loads(options.get("extra_params", "{}"))
+        return RequestOptions(**options)
 
     @cached_property
     def request(self) -> Json:
@@ -53,10 +60,47 @@ class GoldenTurn:
         return 200 <= self.facts["status"] < 300
 
     def read(self, name: str) -> str:
+        return expanded(self.written(name))
+
+    def written(self, name: str) -> str:
+        """The file as it is, references and all."""
         return (self.folder / name).read_bytes().decode()
 
     def write(self, name: str, text: str) -> None:
+        """Long texts that the request refers to become references again."""
+        if name.endswith(".json"):
+            text = pretty(self._folded(json.loads(text))) + "\n"
+        else:
+            text = self._folded(text, escaped=True)
         (self.folder / name).write_bytes(text.encode())
+
+    @cached_property
+    def _texts(self) -> dict[str, str]:
+        """By reference, the longest first: one may be a part of another."""
+        found = {one[0]: _text(one[1]) for one in REFERENCE.finditer(self.written("request.json"))}
+        return dict(sorted(found.items(), key=lambda pair: (-len(pair[1]), pair[1])))
+
+    def _folded(self, value: Any, *, escaped: bool = False) -> Any:
+        if isinstance(value, dict):
+            return {key: self._folded(inner) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [self._folded(inner) for inner in value]
+        if isinstance(value, str):
+            for reference, text in self._texts.items():
+                value = value.replace(_spelled(text) if escaped else text, reference)
+        return value
+
+
+def expanded(text: str) -> str:
+    return REFERENCE.sub(lambda found: _spelled(_text(found[1])), text)
+
+
+def _text(name: str) -> str:
+    return (TEXTS / f"{name}.txt").read_bytes().decode()
+
+
+def _spelled(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)[1:-1]
 
 
 def golden_turns() -> list[GoldenTurn]:

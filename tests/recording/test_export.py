@@ -64,35 +64,41 @@ def case(tmp_path: Path, name: str, version: str = "0.169.0") -> Path:
 # --- each conversation once -------------------------------------------------------------------------------------------
 
 
-def test_five_turns_are_one_conversation(tmp_path: Path) -> None:
-    (one,) = conversations(case(tmp_path, "reasoning-loop"))
-    assert outline(one) == "suA.tA..ttAuA.tA"
-    assert (one["turns"], one["status"], one["codex"], one["kind"]) == (5, "completed", "0.169.0", "user")
+def test_four_turns_are_one_conversation(tmp_path: Path) -> None:
+    (one,) = conversations(case(tmp_path, "reasoning"))
+    assert outline(one) == "suA.tA.tAuA"
+    assert (one["turns"], one["status"], one["codex"], one["kind"]) == (4, "completed", "0.169.0", "user")
     assert one["messages"][2]["tool_calls"][0]["id"] == one["messages"][3]["tool_call_id"]
     assert "exec_command" in {tool["function"]["name"] for tool in one["tools"]}
-    first = open_recording(tmp_path / "reasoning-loop.flow").turn(0).client.request.timestamp_start
+    first = open_recording(tmp_path / "reasoning.flow").turn(0).client.request.timestamp_start
     assert datetime.fromisoformat(one["started"]).timestamp() == int(first)
 
 
 @pytest.mark.parametrize("version", ["0.58.0", "0.107.0", "0.150.0"])
 def test_clients_without_item_ids_have_one_conversation_too(tmp_path: Path, version: str) -> None:
-    (one,) = conversations(case(tmp_path, "tool-loop", version))
-    assert outline(one) == "suA.tA..tta"
+    (one,) = conversations(case(tmp_path, "parallel", version))
+    assert outline(one) == "suA..tta"
 
 
-@pytest.mark.parametrize("name", ["compaction-local", "compaction-trigger"])
-def test_a_compaction_ends_one_conversation_and_begins_another(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("compact", "Another language model started to solve this problem"),  # Codex's words before the summary
+        ("compact-trigger", "SUMMARY: the work is half done."),
+    ],
+)
+def test_a_compaction_ends_one_conversation_and_begins_another(tmp_path: Path, name: str, told: str) -> None:
     before, after = conversations(case(tmp_path, name))
     assert outline(before) == "suA.tua"
     assert before["messages"][-1]["content"] == "SUMMARY: the work is half done."
     assert before["tools"] == after["tools"], "a compaction offers no tools, the conversation before it did"
-    assert "SUMMARY: the work is half done." in json.dumps(after["messages"][1])
-    assert outline(after) == "suaua"
+    assert told in json.dumps(after["messages"][1])
+    assert outline(after) == "sua"
 
 
 def test_a_sub_agent_is_a_conversation_of_its_own(tmp_path: Path) -> None:
-    child, parent = conversations(case(tmp_path, "sub-agent-v1"))
-    assert (child["kind"], child["turns"]) == ("subagent", 2)
+    parent, child = conversations(case(tmp_path, "subagent"))
+    assert (child["kind"], child["turns"]) == ("subagent", 1)
     assert (parent["kind"], parent["turns"]) == ("user", 3)
 
 
@@ -149,7 +155,7 @@ def test_an_answer_that_the_client_rewords_is_there_once(tmp_path: Path) -> None
 
 
 def test_a_file_given_twice_changes_nothing(tmp_path: Path) -> None:
-    file = case(tmp_path, "reasoning-loop")
+    file = case(tmp_path, "reasoning")
     assert conversations(file, file) == conversations(file)
 
 

@@ -41,6 +41,10 @@ REPAIRS = {
         [user("Hi"), {"type": "function_call_output", "output": "42"}],
         [chat_user("Hi\n\n[output of a tool call that is no longer in the history]\n42")],
     ),
+    "an output that nobody called for goes by its name": (
+        [user("Go"), {"type": "function_call_output", "namespace": "agent", "name": "goal_objective", "output": "42"}],
+        [chat_user("Go\n\n[agent.goal_objective]\n42")],
+    ),
     "a notice between call and output moves behind": (
         [called("a"), user("<notice>"), output("a"), assistant("Done.")],
         [chat_calls(chat_call("a")), tool("a"), chat_user("<notice>"), {"role": "assistant", "content": "Done."}],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from addon.scenarios import failures
 from addon.scenarios.stage import Stage
 from addon.scripted import Wait, answer, chunk, error, frame, raw_body, stream
 from tests.e2e.rows import row
@@ -19,11 +20,7 @@ def _once(stage: Stage, text: str) -> None:
 
 @row("cut mid text")
 async def cut_in_text(stage: Stage) -> None:
-    stage.play(answer(TEXT).cut(4), answer(TEXT))
-    await stage.codex("go")
-    stage.says(TEXT)
-    _once(stage, TEXT)
-    stage.requests(2)
+    await failures.cut(stage)
 
 
 @row("cut mid tool call")
@@ -99,13 +96,10 @@ async def usage_absent(stage: Stage) -> None:
 
 @row("finish length")
 async def finish_length(stage: Stage) -> None:
-    stage.play(answer("A long answer that", finish="length"))
-    run = await stage.codex("go")
-    shown = " ".join(run.messages)
-    stage.must(run.completed and "A long answer that" in shown, f"the text is lost: {run.shown}")
+    await failures.length(stage)
+    shown = " ".join(stage.runs[-1].messages)
     noted = any(word in shown.lower() for word in ("limit", "truncated", "cut"))
     stage.should(noted, f"nothing tells the user that the answer is cut: {shown!r}")
-    stage.requests(1)
 
 
 @row("finish length inside a call")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from addon.scenarios import failures
 from addon.scenarios.stage import Stage
 from addon.scripted import answer, error, raw_body
 from tests.e2e.rows import row
@@ -12,14 +13,7 @@ HTML = "<html><head><title>502 Bad Gateway</title></head><body><center>nginx</ce
 
 @row("429 once, Retry-After: 1")
 async def rate_limit_once(stage: Stage) -> None:
-    busy = error(429, "Rate limit reached.", type="rate_limit_error", headers={"retry-after": "1"})
-    stage.play(busy, answer("Then it went."))
-    await stage.codex("go")
-    stage.says("Then it went.")
-    stage.requests(2)
-    if len(stage.seen) == 2:
-        waited = stage.seen[1].at - stage.seen[0].at
-        stage.should(waited >= 0.95, f"retried after {waited:.2f} s, not after the second that was asked for")
+    await failures.rate_limit(stage)
 
 
 @row("429 quota")
@@ -51,10 +45,7 @@ async def server_error_always(stage: Stage) -> None:
 
 @row("401")
 async def wrong_key(stage: Stage) -> None:
-    stage.play(error(401, "Incorrect API key provided: sk-te****.", code="invalid_api_key"), ...)
-    await stage.codex("go")
-    stage.fails("Incorrect API key provided")
-    stage.requests(1)
+    await failures.refused(stage)
 
 
 @row("400")
@@ -76,11 +67,7 @@ async def unknown_model(stage: Stage) -> None:
 
 @row("context too long")
 async def context_too_long(stage: Stage) -> None:
-    said = "This model's maximum context length is 8192 tokens. However, your messages resulted in 9001 tokens."
-    stage.play(error(400, said, code="context_length_exceeded"), ...)
-    await stage.codex("go")
-    stage.fails("ran out of room in the model's context window")
-    stage.requests(1)
+    await failures.context(stage)
 
 
 @row("context too long, said without a code")

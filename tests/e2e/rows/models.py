@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+from addon.scenarios import models
+from addon.scenarios.models import SCRIPT, SMALL
+from addon.scenarios.offered import PATCH, PATCHED
 from addon.scenarios.stage import Stage
-from addon.scripted import Seen, answer
-from addon.scripted.scenario import route_by_kind
+from addon.scripted import answer
 from tests.e2e.rows import row
-from tests.e2e.rows.turns import PATCH, PATCHED, shell
-
-SMALL = {"prompt_tokens": 90, "completion_tokens": 9, "total_tokens": 99}
-# A script that ends before the limit: the shell's result is text or JSON, whichever Codex gives.
-SCRIPT = 'const result = await tools.exec_command({cmd: "echo lite > lite.txt && cat lite.txt"});\ntext(result);'
+from tests.e2e.rows.turns import shell
 
 
 @row("slug gpt-5.5")
@@ -72,22 +70,19 @@ async def strict_rules(stage: Stage) -> None:
     stage.sent(5, "Always answer in rhyme.", "second", "First turn.")
 
 
-@row("auto compaction, local")
-async def compaction_local(stage: Stage) -> None:
-    stage.home(extra={"model_context_window": 1000})  # the limit is 90 % of it; the first usage is over
-    stage.play(
-        answer(reasoning="Work.", calls=[shell("echo worked")]),
-        answer("Carried on.", usage=SMALL),
-        answer("And again.", usage=SMALL),
-        threads={"compaction": (answer("SUMMARY: the work is half done.", usage=SMALL),)},
-    )
-    await stage.codex("work hard")
-    stage.says("Carried on.")
-    stage.must(len(stage.script.of("compaction")) == 1, "Codex never compacted: it does not see the usage")
+async def _goes_on(stage: Stage) -> None:
+    """A further turn of a thread that has been compacted."""
+    stage.play(answer("And again.", usage=SMALL))
     await stage.codex("more", resume=True)
     stage.says("And again.")
-    stage.requests(4)
-    stage.sent(4, "SUMMARY: the work is half done.", "work hard", "more")
+    stage.requests(1)
+    stage.sent(1, "SUMMARY: the work is half done.", "work hard", "more")
+
+
+@row("auto compaction, local")
+async def compaction_local(stage: Stage) -> None:
+    await models.compact(stage)
+    await _goes_on(stage)
 
 
 @row("usage absent: auto compaction all the same")
@@ -104,25 +99,7 @@ async def compaction_without_usage(stage: Stage) -> None:
     stage.requests(3)
 
 
-def _summary_asked(seen: Seen) -> str:
-    """A ``compaction_trigger`` reaches the model as a request for a summary, in whatever words."""
-    asked = "summary" in seen.last_text.lower() and "SUMMARY:" not in seen.last_text
-    return "compaction" if asked else route_by_kind(seen)
-
-
 @row("compaction_trigger (provider named OpenAI)")
 async def compaction_trigger(stage: Stage) -> None:
-    stage.home(provider_name="OpenAI", extra={"model_auto_compact_token_limit": 1000})
-    stage.play(
-        answer(reasoning="Work.", calls=[shell("echo worked")]),
-        answer("Carried on.", usage=SMALL),
-        answer("And again.", usage=SMALL),
-        threads={"compaction": (answer("SUMMARY: the work is half done.", usage=SMALL),)},
-        route=_summary_asked,
-    )
-    await stage.codex("work hard")
-    stage.says("Carried on.")
-    await stage.codex("more", resume=True)
-    stage.says("And again.")
-    stage.requests(4)
-    stage.sent(4, "SUMMARY: the work is half done.")
+    await models.compact_trigger(stage)
+    await _goes_on(stage)

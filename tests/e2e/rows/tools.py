@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from dataclasses import replace
 
 from addon.codex.config import catalog_of
 from addon.codex.mcp_server import PICTURE
+from addon.scenarios import tools
 from addon.scenarios.stage import Stage
 from addon.scripted import Call, Reply, Seen, answer
 from tests.e2e.rows import row
@@ -40,37 +40,15 @@ async def interleaved_calls(stage: Stage) -> None:
         stage.file(f"{name}.txt", f"{name}\n")
 
 
-async def _mcp(stage: Stage) -> None:
-    """Arguments, no arguments as ``{}`` and as nothing at all, structured content."""
-    stage.play(
-        lambda seen: answer(
-            "Trying them.",
-            reasoning="Three tools.",
-            calls=[seen.call("tiny", "echo", text="hé", times=2), seen.call("tiny", "ping")],
-        ),
-        lambda seen: answer(calls=[Call(seen.tool("tiny", "ping"), ""), seen.call("tiny", "structured")]),
-        answer("All tools work."),
-    )
-    run = await stage.codex("try the tools")
-    stage.says("All tools work.")
-    stage.requests(3)
-    stage.sent(2, "echo: hé hé", "pong with {}")
-    stage.sent(3, "42")
-    ended = [(call["tool"], call["status"]) for call in run.items("mcp_tool_call")]
-    wanted = [("echo", "completed"), ("ping", "completed"), ("ping", "completed"), ("structured", "completed")]
-    stage.must(ended == wanted, f"the MCP calls went {ended}")
-
-
 @row("MCP: arguments, empty arguments")
 async def mcp_arguments(stage: Stage) -> None:
-    stage.home(mcp=["tiny"])
-    await _mcp(stage)
+    await tools.mcp(stage)
 
 
 @row("MCP, catalog without supports_search_tool")
 async def mcp_catalog(stage: Stage) -> None:
     stage.home(mcp=["tiny"], catalog=catalog_of("scripted-model", supports_search_tool=False))
-    await _mcp(stage)
+    await tools.mcp(stage)
 
 
 @row("MCP: the same tool of two servers, a long name")
@@ -96,44 +74,15 @@ async def mcp_two_servers(stage: Stage) -> None:
 
 @row("deferred MCP (tool_search)")
 async def tool_search(stage: Stage) -> None:
-    stage.home(mcp=["tiny"], catalog=catalog_of("scripted-model", supports_search_tool=True))
-    stage.play(
-        lambda seen: answer(reasoning="I search.", calls=[seen.call("tool_search", query="echo text tiny", limit=4)]),
-        lambda seen: answer(reasoning="Found it.", calls=[seen.call("tiny", "echo", text="found")]),
-        answer("Searched and called."),
-    )
-    run = await stage.codex("echo something")
-    stage.says("Searched and called.")
-    stage.requests(3)
-    stage.sent(3, "echo: found")
-    stage.must([call["tool"] for call in run.items("mcp_tool_call")] == ["echo"], "the found tool was not called")
-
-
-def _picture_reached(stage: Stage, number: int, count: int) -> None:
-    """The picture is a picture to the model, not base64 text in a tool message."""
-    if len(stage.seen) < number:
-        stage.must(False, f"request {number} was never sent")
-        return
-    seen = stage.seen[number - 1]
-    stage.must(len(seen.images()) == count, f"{len(seen.images())} pictures reach the model, not {count}")
-    stage.must(PICTURE[:40] not in seen.text_of("tool", "assistant", "system"), "the picture is sent as text")
+    await tools.search(stage)
 
 
 @row("MCP / view_image picture")
 async def tool_picture(stage: Stage) -> None:
-    stage.home(mcp=["tiny"])
-    (stage.workspace / "red.png").write_bytes(base64.b64decode(PICTURE))
-    stage.play(
-        lambda seen: answer(reasoning="Show me.", calls=[seen.call("tiny", "pic"), shell("echo beside")]),
-        answer(reasoning="And the file.", calls=[Call.of("view_image", {"path": "red.png"})]),
-        answer("Two red squares."),
-    )
-    await stage.codex("look at the pictures")
-    stage.says("Two red squares.")
-    stage.requests(3)
-    stage.sent(2, "a red square", "Output:\nbeside\n")
-    _picture_reached(stage, 2, 1)
-    _picture_reached(stage, 3, 2)
+    await tools.tool_image(stage)
+    if len(stage.seen) == 2:  # a picture is a picture to the model, not base64 text in a tool message
+        said = stage.seen[1].text_of("tool", "assistant", "system")
+        stage.must(PICTURE[:40] not in said, "the picture is sent as text")
 
 
 @row("arguments per character, emoji as split surrogate escapes")

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import json
 
-from addon.codex.config import catalog_of
-from addon.codex.mcp_server import PICTURE
+from addon.scenarios import tools, turns
 from addon.scenarios.stage import Stage
 from addon.scripted import Call, Reply, answer
 from addon.scripted.replies import Said
 from tests.e2e.rows import row
-
-PATCH = '*** Begin Patch\n*** Add File: new.txt\n+first line\n+"second" \\ line — ünï\n*** End Patch'
-PATCHED = 'first line\n"second" \\ line — ünï\n'
 
 
 def shell(command: str) -> Call:
@@ -23,18 +17,12 @@ def shell(command: str) -> Call:
 
 @row("plain text")
 async def plain_text(stage: Stage) -> None:
-    stage.play(answer("Hello from the scripted model."))
-    run = await stage.codex("say hello")
-    stage.says("Hello from the scripted model.")
-    stage.requests(1)
-    system = stage.seen[0].text_of("system")
-    stage.must(len(system) > 10_000, f"the base prompt is lost: {len(system)} characters of system text")
+    await turns.text(stage)
     # Codex sends its base prompt first and further developer messages behind it; none may be dropped.
-    stage.must("Codex CLI" in system, "the system message does not hold the base prompt")
+    stage.must("Codex CLI" in stage.seen[0].text_of("system"), "the system message does not hold the base prompt")
     stage.should("<skills_instructions>" in stage.seen[0].text_of(), "a later developer message is lost")
-    stage.must(stage.seen[0].last_text.endswith("say hello"), "the user's words do not come last")
     expected = {"input_tokens": 1200, "cached_input_tokens": 256, "output_tokens": 34, "reasoning_output_tokens": 7}
-    counted = {name: run.usage.get(name) for name in expected}
+    counted = {name: stage.runs[-1].usage.get(name) for name in expected}
     stage.should(counted == expected, f"usage is {counted}")
 
 
@@ -55,39 +43,13 @@ async def shell_loop(stage: Stage) -> None:
 
 @row("apply_patch (freeform)")
 async def apply_patch(stage: Stage) -> None:
-    stage.home(catalog=catalog_of("scripted-model"))
-    stage.play(
-        lambda seen: answer("Patching.", reasoning="A patch will do.", calls=[seen.free_text("apply_patch", PATCH)]),
-        answer("Patched."),
-    )
-    await stage.codex("add a file")
-    stage.says("Patched.")
-    stage.requests(2)
-    stage.file("new.txt", PATCHED)
-    offered = json.dumps(stage.seen[0].schema(stage.seen[0].tool("apply_patch")))
-    stage.should("begin_patch" in offered, "the patch grammar is not passed on")
-    stage.sent(2, "Success. Updated the following files")
+    await tools.patch(stage)
 
 
 @row("parallel calls + text")
 async def parallel_and_text(stage: Stage) -> None:
-    stage.play(
-        answer(
-            "I look at both.",
-            reasoning="Two things at once.",
-            calls=[shell("echo left"), shell("echo right")],
-        ),
-        answer("Seen both."),
-    )
-    await stage.codex("look")
-    stage.says("Seen both.")
-    stage.requests(2)
+    await turns.parallel(stage)
     stage.sent(2, "Output:\nleft\n", "Output:\nright\n")
-    turns = [message for message in stage.seen[-1].messages if message["role"] == "assistant"]
-    stage.should(
-        len(turns) == 1 and turns[0].get("content") == "I look at both." and len(turns[0]["tool_calls"]) == 2,
-        f"text, reasoning and calls of one turn are not one message: {turns}",
-    )
 
 
 @row("parallel calls, text behind them")
@@ -102,31 +64,12 @@ async def text_behind_calls(stage: Stage) -> None:
 
 @row("image input (-i)")
 async def image_input(stage: Stage) -> None:
-    picture = stage.workspace / "red.png"
-    picture.write_bytes(base64.b64decode(PICTURE))
-    stage.play(answer("A red square."))
-    await stage.codex("what is this?", images=[picture])
-    stage.says("A red square.")
-    stage.requests(1)
-    stage.must(len(stage.seen[0].images()) == 1, "the picture does not reach the model")
-    stage.must("what is this?" in stage.seen[0].last_text, "the question is lost")
+    await turns.image(stage)
 
 
 @row("reasoning over loop, strict provider")
 async def reasoning_loop(stage: Stage) -> None:
-    stage.play(
-        answer("One.", reasoning="First I count.\n", calls=[shell("echo 1")]),
-        answer(reasoning="Second — “quoted” 😀, \\ and\ttab ", calls=[shell("echo 2"), shell("echo 3")]),
-        answer("Done counting.", reasoning="That was it."),
-        answer(reasoning="A new turn.", calls=[shell("echo 4")]),
-        answer("Counted on.", reasoning="Finished."),
-    )
-    run = await stage.codex("count")
-    stage.says("Done counting.")
-    stage.should(any("First I count." in text for text in run.reasoning), f"reasoning is not shown: {run.reasoning}")
-    await stage.codex("count on", resume=True)
-    stage.says("Counted on.")
-    stage.requests(5)
+    await turns.reasoning(stage)
 
 
 @row("reasoning in field `reasoning`, strict")
@@ -243,16 +186,4 @@ async def interrupted_and_resumed(stage: Stage) -> None:
 
 @row("output schema")
 async def output_schema(stage: Stage) -> None:
-    schema = {
-        "type": "object",
-        "properties": {"answer": {"type": "integer"}},
-        "required": ["answer"],
-        "additionalProperties": False,
-    }
-    stage.play(answer('{"answer":42}'))
-    await stage.codex("the answer, please", schema=schema)
-    stage.says('{"answer":42}')
-    stage.requests(1)
-    wanted = stage.seen[0].body.get("response_format") or {}
-    stage.must(wanted.get("type") == "json_schema", f"the schema is lost: {wanted}")
-    stage.must((wanted.get("json_schema") or {}).get("schema") == schema, f"the schema changed: {wanted}")
+    await turns.schema(stage)

@@ -1,0 +1,1 @@
+"""The scenarios and what is kept of them, without a Codex."""
