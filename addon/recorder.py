@@ -111,7 +111,7 @@ def _metadata(exchange: Exchange, linked: str) -> dict[str, Any]:
             "drop_params": sorted(options.drop_params),
         }
     if context is not None and exchange.translated is not None:
-        found |= {"model": context.model, "requested_model": context.requested_model, "profile": context.profile_name}
+        found |= {"model": context.model, "requested_model": context.requested_model, "profile": context.profile.name}
         found["notes"] = list(exchange.translated.notes)
     if outcome.summary is not None:
         found |= {"usage": _plain(outcome.summary.usage), "finish": outcome.summary.finish_reason}

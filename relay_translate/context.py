@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from .profiles import GENERIC, Profile
 from .responses_api import Json
 from .tools import ToolRef
 
@@ -15,6 +16,7 @@ class TurnContext:
     """model: the slug sent upstream; requested_model: the one the client asked for.
     stream: whether the client wants events.  codex: whether it is Codex, which hears of errors in the stream.
     provider: a label for people, normally the upstream's host.
+    profile: how the provider speaks.
     tools: chat name -> how the client knows the tool.
     compaction: the answer must be one compaction item.
     input_estimate: tokens of the chat request, for a provider that does not count.
@@ -26,7 +28,7 @@ class TurnContext:
     stream: bool = True
     codex: bool = True
     provider: str = ""
-    profile_name: str = "generic"
+    profile: Profile = GENERIC
     tools: Mapping[str, ToolRef] = field(default_factory=lambda: MappingProxyType({}))
     compaction: bool = False
     input_estimate: int = 0

@@ -11,7 +11,7 @@ from .items import EventWriter, Origin
 from .json_text import json_text
 from .markup import ThinkSplitter
 from .output import Output
-from .reasoning import THINK, details_text, seal_summary
+from .reasoning import PARTS, THINK, details_text, seal_summary
 from .responses_api import Json, ResponseUsage
 from .usage import estimate_usage, translate_usage
 
@@ -40,7 +40,7 @@ class Answer:
         self._think = ThinkSplitter()
         self._compaction: list[str] = []
         self._ids = AnswerIds(new_id)
-        origin = Origin(context.profile_name, context.model, self._ids.answer)
+        origin = Origin(context.profile.name, context.model, self._ids.answer)
         self.output = Output(context.tools, origin, writer, self._ids)
         self._base = _response_base(context, self._ids.response_id, created_at)
         writer.write("response.created", response=self.response())
@@ -125,7 +125,7 @@ class Answer:
             if isinstance(part, str):
                 self._content(part)
             elif isinstance(part, dict) and part.get("type") == "thinking":
-                self._reason("reasoning_content", _thinking_text(part), [])
+                self._reason(PARTS, _thinking_text(part), [])
             elif isinstance(part, dict) and isinstance(part.get("text"), str):
                 self._content(part["text"])
 

@@ -1,0 +1,139 @@
+"""Tool schemas, as a provider takes them.
+
+Keywords are told from names of properties by where they stand (JSON Schema 2020-12): a property may be called `$ref`.
+The same schema always gives the same result, for providers cache the tools with the prompt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .profiles.profile import Schema
+from .responses_api import Json
+
+_NAMED = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")  # name -> schema
+_LISTED = ("anyOf", "oneOf", "allOf", "prefixItems")
+_SINGLE = ("items", "additionalProperties", "contains", "propertyNames", "not", "if", "then", "else",
+           "unevaluatedProperties", "unevaluatedItems")  # fmt: skip
+_REFERRED = ("#/$defs/", "#/definitions/")
+_DEEPEST = 24  # levels; deeper, a schema says no more than that something stands there
+_MOST_NODES = 20_000  # of one tool, once its references are written out
+
+_TYPES: Mapping[type, str] = {
+    bool: "boolean",
+    int: "integer",
+    float: "number",
+    str: "string",
+    list: "array",
+    dict: "object",
+}
+
+
+def fit_schema(schema: Json, rules: Schema) -> Json:
+    """A root object schema as `rules` allow it. Raises nothing: what can't be expressed becomes less strict."""
+    fitted = _Fitting(schema, rules).node(schema, (), 0)
+    if not isinstance(fitted, dict):
+        fitted = {}
+    if fitted.get("type") != "object":
+        fitted["type"] = "object"  # beside a root anyOf too: providers insist on it
+    if rules.type_in_any_of:
+        fitted.pop("anyOf", None)
+    if not isinstance(fitted.get("properties"), dict):
+        fitted["properties"] = {}
+    return fitted
+
+
+class _Fitting:
+    def __init__(self, root: Json, rules: Schema) -> None:
+        self.root, self.rules, self.nodes = root, rules, 0
+
+    def node(self, schema: Any, inside: tuple[str, ...], depth: int) -> Any:
+        """inside: the references that are being written out here; one that refers to itself ends."""
+        if not isinstance(schema, dict):
+            return schema
+        self.nodes += 1
+        if depth > _DEEPEST or self.nodes > _MOST_NODES:
+            return {}
+        reference = schema.get("$ref")
+        if self.rules.inline_refs and isinstance(reference, str):
+            target = self._target(reference)
+            if target is None or reference in inside:
+                target = {}
+            siblings = {key: value for key, value in schema.items() if key != "$ref"}
+            return self.node({**target, **siblings}, (*inside, reference), depth + 1)
+        if not self.rules.null_types:
+            schema = _without_null(schema)
+        made = {key: self._keyword(key, value, inside, depth) for key, value in schema.items() if self._stays(key)}
+        return self._mended(made)
+
+    def _stays(self, key: str) -> bool:
+        return key not in self.rules.drop and not (self.rules.inline_refs and key in ("$defs", "definitions"))
+
+    def _keyword(self, key: str, value: Any, inside: tuple[str, ...], depth: int) -> Any:
+        if key in _NAMED and isinstance(value, dict):
+            named = {name: self.node(one, inside, depth + 1) for name, one in value.items()}
+            return {n: self._typed(one) for n, one in named.items()} if key == "properties" else named
+        if key in _LISTED and isinstance(value, list):
+            return [self.node(one, inside, depth + 1) for one in value]
+        if key in _SINGLE:
+            several = isinstance(value, list)  # `items` of older drafts
+            made = [self.node(one, inside, depth + 1) for one in (value if several else [value])]
+            return made if several else made[0]
+        return value
+
+    def _target(self, reference: str) -> Json | None:
+        for prefix in _REFERRED:
+            if reference.startswith(prefix):
+                table = self.root.get(prefix.strip("#/"))
+                found = table.get(reference[len(prefix) :]) if isinstance(table, dict) else None
+                return found if isinstance(found, dict) else None
+        return None
+
+    def _mended(self, node: Json) -> Json:
+        branches = node.get("anyOf")
+        if self.rules.type_in_any_of and isinstance(branches, list) and "type" in node:
+            kind = node.pop("type")
+            node["anyOf"] = [{"type": kind, **one} if isinstance(one, dict) else one for one in branches]
+        return node
+
+    def _typed(self, node: Any) -> Any:
+        """A property with a type, where the rules want one and nothing else tells it."""
+        if not self.rules.property_types or not isinstance(node, dict):
+            return node
+        if any(key in node for key in ("type", "anyOf", "oneOf", "allOf", "$ref")):
+            return node
+        if "properties" in node:
+            return {"type": "object", **node}
+        if "items" in node:
+            return {"type": "array", **node}
+        values = node.get("enum") or [node.get("const")]
+        return {"type": _TYPES.get(type(values[0]), "string"), **node}
+
+
+def _without_null(node: Json) -> Json:
+    kinds = node.get("type")
+    if isinstance(kinds, list):
+        rest = [kind for kind in kinds if kind != "null"]
+        node = {**node, "type": rest[0] if len(rest) == 1 else rest or "string"}
+    elif kinds == "null":
+        node = {**node, "type": "string"}
+    for key in ("anyOf", "oneOf"):
+        branches = node.get(key)
+        if not isinstance(branches, list):
+            continue
+        rest = [one for one in branches if not _is_null(one)]
+        if len(rest) == len(branches):
+            continue
+        node = {name: value for name, value in node.items() if name != key}
+        if len(rest) == 1 and isinstance(rest[0], dict):
+            node = {**rest[0], **node}
+        elif rest:
+            node[key] = rest
+    if isinstance(node.get("enum"), list):
+        node = {**node, "enum": [value for value in node["enum"] if value is not None]}
+    return node
+
+
+def _is_null(branch: Any) -> bool:
+    return isinstance(branch, dict) and branch.get("type") in ("null", ["null"])
