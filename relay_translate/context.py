@@ -18,6 +18,8 @@ class TurnContext:
     provider: a label for people, normally the upstream's host.
     profile: how the provider speaks.
     tools: chat name -> how the client knows the tool.
+    parameters: the tools that were offered: chat name -> parameter -> its JSON types, joined by `|` ("" for any).
+    disabled_quirks: repairs that are not to be made (see quirks.py).
     compaction: the answer must be one compaction item.
     input_estimate: tokens of the chat request, for a provider that does not count.
     echo: request fields that a Response object repeats.
@@ -30,6 +32,8 @@ class TurnContext:
     provider: str = ""
     profile: Profile = GENERIC
     tools: Mapping[str, ToolRef] = field(default_factory=lambda: MappingProxyType({}))
+    parameters: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: MappingProxyType({}))
+    disabled_quirks: frozenset[str] = frozenset()
     compaction: bool = False
     input_estimate: int = 0
     echo: Mapping[str, Json | object] = field(default_factory=lambda: MappingProxyType({}))

@@ -15,6 +15,7 @@ NewId = Callable[[str], str]
 
 _LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _NINE = re.compile(r"[a-zA-Z0-9]{9}")
+_PLAIN = re.compile(r"[a-zA-Z0-9_-]+")
 _MARK_LENGTH = 8  # of the response's id; enough to tell neighbours apart
 
 
@@ -43,12 +44,14 @@ def answer_of(item_id: object) -> str:
     return parts[1][-_MARK_LENGTH:] if len(parts) == 3 and parts[2].isdigit() else ""
 
 
-def call_id_for(call_id: str, *, nine: bool, longest: int) -> str:
+def call_id_for(call_id: str, *, form: str, longest: int) -> str:
     """A call id as a provider takes it. The provider's own ids pass; what has to be changed becomes a hash, which is
     the same in every turn. Nothing has to be turned back: an id matters only beside the other ids of its request."""
-    if nine:
+    if form == "nine":
         return call_id if _NINE.fullmatch(call_id) else _base62(call_id, 9)
-    return call_id if len(call_id) <= longest else f"call_{_base62(call_id, min(24, longest - 5))}"
+    if len(call_id) <= longest and (form == "any" or _PLAIN.fullmatch(call_id)):
+        return call_id
+    return f"call_{_base62(call_id, min(24, longest - 5))}"
 
 
 def _base62(text: str, length: int) -> str:

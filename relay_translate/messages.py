@@ -72,7 +72,8 @@ def _assistant(turn: AssistantTurn, profile: Profile, model: str) -> Iterator[Ch
     if turn.calls or profile.reasoning.back_on == "all":
         _give_back(message, state, profile.reasoning, called=bool(turn.calls))
     if turn.calls:
-        message["tool_calls"] = [_tool_call(call, state.calls.get(i), profile) for i, call in enumerate(turn.calls)]
+        extras = state.calls or {0: dict(profile.reasoning.missing_on_call)}
+        message["tool_calls"] = [_tool_call(call, extras.get(i), profile) for i, call in enumerate(turn.calls)]
     if text or turn.calls:
         yield message
     for call in turn.calls:
@@ -88,8 +89,9 @@ def _give_back(message: ChatMessage, state: ReasoningState, rules: Reasoning, *,
     if rules.back == "none":
         return
     form = state.source if rules.back == "same" else rules.back
-    if state.text and form in (THINK, "think"):
-        message["content"] = f"<think>\n{state.text}\n</think>\n\n{message.get('content') or ''}"
+    if state.text and (form == "think" or form.startswith("<")):
+        tag = THINK if form == "think" else form
+        message["content"] = f"{tag}\n{state.text}\n</{tag[1:]}\n\n{message.get('content') or ''}"
     elif state.text and form in (PARTS, "parts"):
         thinking = {"type": "thinking", "thinking": [text_part(state.text)]}
         spoken = message.get("content")
@@ -105,7 +107,7 @@ def _give_back(message: ChatMessage, state: ReasoningState, rules: Reasoning, *,
 
 
 def _wire_id(call: Call, profile: Profile) -> str:
-    return call_id_for(call.call_id, nine=profile.tools.call_ids == "nine", longest=profile.tools.longest_id)
+    return call_id_for(call.call_id, form=profile.tools.call_ids, longest=profile.tools.longest_id)
 
 
 def _tool_call(call: Call, extra: Json | None, profile: Profile) -> Json:

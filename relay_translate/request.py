@@ -13,10 +13,11 @@ from .chat_api import ChatRequest
 from .context import TurnContext
 from .conversation import ItemReader
 from .errors import InvalidRequest
+from .json_text import json_text
 from .messages import chat_messages
 from .profiles import GENERIC, Profile
 from .responses_api import Json
-from .tools import ToolTable
+from .tools import ToolTable, parameter_types
 from .usage import estimate_tokens
 
 # Fields that need a memory of earlier turns, which a stateless relay does not have.
@@ -33,6 +34,11 @@ _SAME = ("temperature", "top_p", "presence_penalty", "frequency_penalty", "stop"
 
 _ECHOED = ("instructions", "max_output_tokens", "parallel_tool_calls", "reasoning", "temperature", "text",
            "tool_choice", "tools", "top_p", "truncation", "metadata", "store")  # fmt: skip
+
+SCHEMA_IN_WORDS = (
+    "Your final answer must be one JSON value and nothing else (no prose, no code fence), "
+    "and must follow this JSON schema:\n"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +97,7 @@ class _Translation:
         self._collect_tools(items)
         reader = ItemReader(self.tools, self.profile.name, model, self._note)
         reader.instruct(self.body.get("instructions") or "")
+        reader.instruct(self._schema_in_words())
         messages = chat_messages(reader.read(items), self.profile, model)
         if not any(message["role"] != self.profile.system_role for message in messages):
             messages.append({"role": "user", "content": "Go on."})
@@ -156,8 +163,19 @@ class _Translation:
             return
         if self.profile.tools.no_format and "tools" in chat:
             self._note(f"response_format: left out, {self.profile.label} does not take it together with tools")
-        else:
+        elif response_format["type"] == "json_object" or self.profile.json_schema == "native":
             self._put(chat, "response_format", response_format)
+        elif self.profile.json_schema == "object":
+            self._put(chat, "response_format", {"type": "json_object"})
+
+    def _schema_in_words(self) -> str:
+        """The schema that the answer must follow, for a model whose provider won't see to it."""
+        wanted = _response_format(_object(self.body, "text").get("format"))
+        refused = self.profile.json_schema != "native" or (self.profile.tools.no_format and self.tools.definitions)
+        if wanted is None or "json_schema" not in wanted or not refused:
+            return ""
+        self._note(f"response_format: the schema stands in the instructions, {self.profile.label} takes none here")
+        return SCHEMA_IN_WORDS + json_text(wanted["json_schema"]["schema"])
 
     def _thinks(self) -> bool:
         """Whether the model may think before it answers; most do unless told otherwise."""
@@ -199,6 +217,8 @@ class _Translation:
             provider=self.options.provider,
             profile=self.profile,
             tools=self.tools.refs(),
+            parameters=parameter_types([] if chat.get("tool_choice") == "none" else chat.get("tools")),
+            disabled_quirks=self.options.disabled_quirks,
             compaction=compaction,
             input_estimate=estimate_tokens([chat.get("messages"), chat.get("tools")]),
             echo=MappingProxyType({name: self.body[name] for name in names if name in self.body}),

@@ -16,7 +16,6 @@ _NAMED = ("properties", "patternProperties", "$defs", "definitions", "dependentS
 _LISTED = ("anyOf", "oneOf", "allOf", "prefixItems")
 _SINGLE = ("items", "additionalProperties", "contains", "propertyNames", "not", "if", "then", "else",
            "unevaluatedProperties", "unevaluatedItems")  # fmt: skip
-_REFERRED = ("#/$defs/", "#/definitions/")
 _DEEPEST = 24  # levels; deeper, a schema says no more than that something stands there
 _MOST_NODES = 20_000  # of one tool, once its references are written out
 
@@ -55,6 +54,8 @@ class _Fitting:
         self.nodes += 1
         if depth > _DEEPEST or self.nodes > _MOST_NODES:
             return {}
+        if not self.rules.null_types:
+            schema = _without_null(schema)  # first: what is left of an `anyOf` may be a reference
         reference = schema.get("$ref")
         if self.rules.inline_refs and isinstance(reference, str):
             target = self._target(reference)
@@ -62,8 +63,6 @@ class _Fitting:
                 target = {}
             siblings = {key: value for key, value in schema.items() if key != "$ref"}
             return self.node({**target, **siblings}, (*inside, reference), depth + 1)
-        if not self.rules.null_types:
-            schema = _without_null(schema)
         made = {key: self._keyword(key, value, inside, depth) for key, value in schema.items() if self._stays(key)}
         return self._mended(made)
 
@@ -83,14 +82,22 @@ class _Fitting:
         return value
 
     def _target(self, reference: str) -> Json | None:
-        for prefix in _REFERRED:
-            if reference.startswith(prefix):
-                table = self.root.get(prefix.strip("#/"))
-                found = table.get(reference[len(prefix) :]) if isinstance(table, dict) else None
-                return found if isinstance(found, dict) else None
-        return None
+        """What a JSON pointer into this schema points to: mostly into `$defs`, with some generators anywhere."""
+        pointer, *steps = reference.split("/")
+        found: Any = self.root if pointer == "#" else None
+        for step in steps:
+            name = step.replace("~1", "/").replace("~0", "~")
+            if isinstance(found, list) and name.isdecimal() and int(name[:6]) < len(found):
+                found = found[int(name[:6])]
+            else:
+                found = found.get(name) if isinstance(found, dict) else None
+        return found if isinstance(found, dict) else None
 
     def _mended(self, node: Json) -> Json:
+        if self.rules.prefix_items and isinstance(node.get("items"), list):
+            node["prefixItems"] = node.pop("items")
+        if self.rules.const_as_enum and "const" in node:
+            node["enum"] = [node.pop("const")]
         branches = node.get("anyOf")
         if self.rules.type_in_any_of and isinstance(branches, list) and "type" in node:
             kind = node.pop("type")
@@ -131,7 +138,8 @@ def _without_null(node: Json) -> Json:
         elif rest:
             node[key] = rest
     if isinstance(node.get("enum"), list):
-        node = {**node, "enum": [value for value in node["enum"] if value is not None]}
+        values = [value for value in node["enum"] if value is not None]
+        node = {key: value for key, value in node.items() if key != "enum"} | ({"enum": values} if values else {})
     return node
 
 

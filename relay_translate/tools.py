@@ -98,9 +98,7 @@ class ToolTable:
 
     def chat_name(self, kind: Kind, name: str, namespace: str | None = None) -> str:
         """The flat name for a tool, offered or only called in the history (a deferred one, one of an old turn)."""
-        known = self._names.get((_scope(namespace), name)) or flat_name(
-            name, namespace, self.profile.tools.longest_name
-        )
+        known = self._names.get((_scope(namespace), name)) or self._flat(name, namespace)
         # Older versions of Codex spelt the same tool with other namespaces or none: its flat name is the same.
         return known if known in self._refs else self._claim(ToolRef(kind, name, namespace))
 
@@ -167,6 +165,8 @@ class ToolTable:
             self._define(ToolRef("local_shell", "local_shell"), "Runs a command on the user's machine.", _LOCAL_SHELL)
         elif kind in WEB_SEARCHES and self.profile.web_search and self.web_search:
             self.search = tool
+        elif kind in WEB_SEARCHES and self.profile.web_search:
+            self.notes.append("tools: web_search was left out, as relay_web_search=off says")
         elif kind in _HOSTED:
             self.notes.append(f"tools: {kind} runs only at OpenAI and was left out")
         else:
@@ -184,13 +184,46 @@ class ToolTable:
         self.definitions[name] = {"type": "function", "function": function}
 
     def _claim(self, ref: ToolRef) -> str:
-        longest = self.profile.tools.longest_name
-        name = flat_name(ref.name, ref.namespace, longest)
+        name = self._flat(ref.name, ref.namespace)
         if name in self._refs:
-            name = _hashed(name, ref.name, ref.namespace, longest)
+            name = _hashed(name, ref.name, ref.namespace, self.profile.tools.longest_name)
         self._refs[name] = ref
         self._names[_scope(ref.namespace), ref.name] = name
         return name
+
+    def _flat(self, name: str, namespace: str | None) -> str:
+        rules = self.profile.tools
+        flat = flat_name(name, namespace, rules.longest_name)
+        if rules.letter_first and not (flat[0].isalpha() or flat[0] == "_"):
+            return _hashed(f"_{flat}", name, namespace, rules.longest_name)
+        return flat
+
+
+def parameter_types(tools: object) -> Mapping[str, Mapping[str, str]]:
+    """The functions in a chat request's `tools`: name -> parameter -> its JSON types, joined by `|`."""
+    found: dict[str, Mapping[str, str]] = {}
+    for tool in tools if isinstance(tools, list) else []:
+        function = tool.get("function") if isinstance(tool, dict) else None
+        if isinstance(function, dict) and isinstance(function.get("name"), str):
+            schema = function.get("parameters")
+            properties = schema.get("properties") if isinstance(schema, dict) else None
+            pairs = properties.items() if isinstance(properties, dict) else ()
+            found[function["name"]] = MappingProxyType({name: _types(inner) for name, inner in pairs})
+    return MappingProxyType(found)
+
+
+def _types(schema: Any) -> str:
+    if not isinstance(schema, dict):
+        return ""
+    said = schema.get("type")
+    types = [kind for kind in (said if isinstance(said, list) else [said]) if isinstance(kind, str)]
+    for key in ("anyOf", "oneOf"):
+        branches = schema.get(key)
+        types += [_types(branch) for branch in branches] if isinstance(branches, list) else []
+    values = schema.get("enum")
+    if not types and isinstance(values, list) and values and all(isinstance(value, str) for value in values):
+        types = ["string"]
+    return "|".join(dict.fromkeys(kind for kind in "|".join(types).split("|") if kind))
 
 
 def flat_name(name: str, namespace: str | None = None, longest: int = LONGEST_NAME) -> str:

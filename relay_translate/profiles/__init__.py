@@ -1,7 +1,7 @@
 """Provider profiles: one short module each, found by upstream host, then by model name.
 
 A platform's dialect beats a model vendor's, so hosts are looked at first. Adding a provider is adding a module with a
-`PROFILE` in it and its name to `_MODULES`.
+`PROFILE` in it.
 """
 
 from __future__ import annotations
@@ -9,18 +9,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from importlib import import_module
+from pkgutil import iter_modules
 from typing import Any
 
 from . import generic
 from .merging import changed, for_model
 from .profile import Profile
 
-_MODULES = ("openai",)
+_NO_PROVIDERS = ("families", "merging", "profile")
 
 GENERIC = generic.PROFILE
-PROFILES: dict[str, Profile] = {
-    profile.name: profile for profile in (GENERIC, *(import_module(f".{name}", __name__).PROFILE for name in _MODULES))
-}
+_modules = (import_module(f".{name}", __name__) for _, name, _ in iter_modules(__path__) if name not in _NO_PROVIDERS)
+PROFILES: dict[str, Profile] = {profile.name: profile for profile in (GENERIC, *(one.PROFILE for one in _modules))}
 
 __all__ = ["GENERIC", "PROFILES", "Profile", "find_profile", "profile_from_table"]
 

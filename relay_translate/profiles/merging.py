@@ -74,6 +74,8 @@ def _read(hint: Any, value: Any, where: str) -> Any:
     if origin is not None and isinstance(origin, type) and issubclass(origin, Mapping):
         if not isinstance(value, Mapping):
             raise ValueError(f"{where}: must be a table, not {value!r}")
+        if get_origin(choices[1]) is Literal:
+            return MappingProxyType({key: _read(choices[1], inner, f"{where}.{key}") for key, inner in value.items()})
         # TOML has no null: "" in a table of efforts means that the field is left out.
         return MappingProxyType({key: None if inner == "" else inner for key, inner in value.items()})
     kinds = tuple(kind for kind in (choices or (hint,)) if isinstance(kind, type))

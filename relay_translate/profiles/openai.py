@@ -1,6 +1,6 @@
-"""OpenAI's own Chat Completions (API reference, 2026)."""
+"""OpenAI's own Chat Completions (API reference, July 2026)."""
 
-from .profile import COMMON_FIELDS, Profile, Reasoning
+from .profile import COMMON_FIELDS, Profile, Reasoning, Tools
 
 PROFILE = Profile(
     name="openai",
@@ -13,5 +13,7 @@ PROFILE = Profile(
     max_tokens_field="max_completion_tokens",
     optional_fields=COMMON_FIELDS | {"verbosity", "service_tier", "top_logprobs", "logprobs"},
     cache_key="prompt_cache_key",
-    reasoning=Reasoning(efforts={}),
+    # Which efforts there are is the model's matter; Codex knows OpenAI's own. Reasoning stays hidden on this wire.
+    reasoning=Reasoning(efforts={}, back="none"),
+    tools=Tools(most=128, longest_id=40),
 )

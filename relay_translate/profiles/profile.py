@@ -12,6 +12,8 @@ from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import Any, Literal
 
+from relay_translate.error_kinds import Kind as ErrorKind
+
 CHAT_COMPLETIONS = "/chat/completions"
 
 # Fields of the Chat Completions reference that nearly every server takes. What only some take is a profile's word.
@@ -32,6 +34,7 @@ def _nothing() -> Mapping[str, Any]:
 
 
 ToolChoice = Literal["none", "required", "named"]
+Ending = Literal["stop", "length", "content_filter", "error"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +51,8 @@ class Reasoning:
     back_on: the messages that get it: all, or those with tool calls.
     missing: what stands in the field of a message with tool calls whose reasoning is lost (another model made it,
         a client does not keep it), for providers that refuse one without; None leaves it out.
+    missing_on_call: fields of the first call of a message none of whose calls carries anything of the provider's
+        (a signature), for those that refuse one without.
     """
 
     effort_field: str = "reasoning_effort"
@@ -58,6 +63,7 @@ class Reasoning:
     back: Literal["same", "reasoning", "reasoning_content", "think", "parts", "none"] = "same"
     back_on: Literal["all", "calls"] = "all"
     missing: str | None = None
+    missing_on_call: Mapping[str, Any] = field(default_factory=_nothing)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +74,8 @@ class Schema:
     drop: keywords left out wherever they stand as keywords (not as names of properties).
     type_in_any_of: a `type` beside `anyOf` moves into its branches.
     property_types: every property gets a `type`.
+    prefix_items: a list of schemas in `items` (older drafts) becomes `prefixItems`.
+    const_as_enum: `const` becomes an `enum` of one.
     null_types: `"type": ["string", "null"]` and `{"type": "null"}` branches may stay; else they are taken out.
     strict: what becomes of a tool's `strict`: left out, kept, or false on every tool.
     """
@@ -76,6 +84,8 @@ class Schema:
     drop: frozenset[str] = frozenset({"$schema", "$id", "$comment"})
     type_in_any_of: bool = False
     property_types: bool = False
+    prefix_items: bool = False
+    const_as_enum: bool = False
     null_types: bool = True
     strict: Literal["omit", "keep"] = "omit"
 
@@ -87,18 +97,21 @@ class Tools:
     most: how many tools may be offered, 0 for any number. The last ones are left out, with a note: Codex's
         own come first.
     longest_name: characters of a function's name; more are cut and hashed.
-    call_ids: "any", or "nine": exactly nine letters and digits (a hash of the client's id, so that it is the same in
-        every turn).
+    letter_first: whether a name must begin with a letter or an underscore.
+    call_ids: "any", "plain": letters, digits, _ and - only, or "nine": exactly nine letters and digits (what has to
+        be changed becomes a hash of the client's id, so that it is the same in every turn).
     longest_id: characters of a call id; longer ones are hashed.
     choices: forms of `tool_choice` other than auto that are accepted; others are left out with a note.
     thinking_choices: the same while the model thinks.
     drop_when_none: with `tool_choice: none` the tools are left out instead.
-    no_format: `response_format` is left out when tools are offered (the provider refuses both together).
+    no_format: `response_format` is left out when tools are offered (the provider refuses both together); the schema
+        goes into the instructions then.
     """
 
     most: int = 0
     longest_name: int = 64
-    call_ids: Literal["any", "nine"] = "any"
+    letter_first: bool = False
+    call_ids: Literal["any", "plain", "nine"] = "any"
     longest_id: int = 64
     choices: frozenset[ToolChoice] = frozenset({"none", "required", "named"})
     thinking_choices: frozenset[ToolChoice] = frozenset({"none", "required", "named"})
@@ -141,11 +154,13 @@ class Profile:
     optional_fields: request fields that may be sent.
     extra_fields: fields of every request.
     stream_usage: whether `stream_options.include_usage` is sent.
+    json_schema: what becomes of a wanted JSON schema of the answer: "native" sends it as `response_format`; "object"
+        asks for a JSON object there and "prompt" for nothing, and both put the schema into the instructions.
     cache_key: the field that takes Codex's `prompt_cache_key`; "" for none.
     reasoning, tools, schema, web_search: see there; no web_search where the provider has none.
     think_tags: names of tags that hold reasoning at the start of the content.
     finish_reasons: reasons of its own -> stop, length, content_filter or error.
-    error_codes: its own codes -> overflow, quota, rate, overload, filter, refused (see errors.py).
+    error_codes: its own codes -> what they mean to the client (see error_kinds.py).
     variants: (fnmatch pattern of model names, what is different for them), all that match are applied in order.
     """
 
@@ -168,14 +183,15 @@ class Profile:
     optional_fields: frozenset[str] = COMMON_FIELDS
     extra_fields: Mapping[str, Any] = field(default_factory=_nothing)
     stream_usage: bool = True
+    json_schema: Literal["native", "object", "prompt"] = "native"
     cache_key: str = ""
     reasoning: Reasoning = Reasoning()
     tools: Tools = Tools()
     schema: Schema = Schema()
     web_search: WebSearch | None = None
     think_tags: tuple[str, ...] = ("think", "thought")
-    finish_reasons: Mapping[str, str] = field(default_factory=_nothing)
-    error_codes: Mapping[str, str] = field(default_factory=_nothing)
+    finish_reasons: Mapping[str, Ending] = field(default_factory=_nothing)
+    error_codes: Mapping[str, ErrorKind] = field(default_factory=_nothing)
     variants: tuple[tuple[str, Mapping[str, Any]], ...] = ()
 
     @property

@@ -1,0 +1,37 @@
+"""Mistral's La Plateforme (OpenAPI document of August 2026, recorded answers of January to August).
+
+The strictest of all: unknown fields are refused everywhere, call ids have nine characters, and reasoning stands in the
+content as parts of type `thinking`.
+"""
+
+from .families import TEXT_ONLY
+from .profile import COMMON_FIELDS, Profile, Reasoning, Tools
+
+# Its models know high and none; the large one has a ladder.
+_ON_OR_OFF = {"none": "none", "minimal": "high", "low": "high", "medium": "high", "xhigh": "high", "max": "high",
+              "ultra": "high"}  # fmt: skip
+_LADDER = {"none": "none", "minimal": "low", "xhigh": "high", "max": "high", "ultra": "high"}
+
+PROFILE = Profile(
+    name="mistral",
+    title="Mistral",
+    key_variable="MISTRAL_API_KEY",
+    hosts=("api.mistral.ai", "codestral.mistral.ai"),
+    models=("mistral-*", "magistral*", "codestral*", "devstral*", "ministral*"),
+    after_tools="Understood.",  # "Unexpected role 'user' after role 'tool'"
+    blind=TEXT_ONLY,
+    optional_fields=COMMON_FIELDS - {"seed"},  # its own is called random_seed
+    stream_usage=False,  # usage stands on the last chunk; the OpenAPI document has no stream_options
+    cache_key="prompt_cache_key",
+    reasoning=Reasoning(effort_field="", back="parts"),
+    # With `none` beside tools its models answer with garbled text.
+    tools=Tools(most=128, call_ids="nine", drop_when_none=True),
+    finish_reasons={"error": "error"},
+    # Numbers of requests at fault. 3051 also stands for a prompt that is too long, which its sentence tells.
+    error_codes={"3051": "refused", "3230": "refused", "3280": "refused"},
+    variants=(
+        ("mistral-medium*", {"reasoning": {"effort_field": "reasoning_effort", "efforts": _ON_OR_OFF}}),
+        ("mistral-small*", {"reasoning": {"effort_field": "reasoning_effort", "efforts": _ON_OR_OFF}}),
+        ("mistral-large*", {"reasoning": {"effort_field": "reasoning_effort", "efforts": _LADDER}}),
+    ),
+)
