@@ -134,7 +134,9 @@ async def _run(request: SearchRequest, service: Configured) -> tuple[str, str]:
     keys.remember([service.key])
     found: list[list[Result] | str] = []
     deadline = asyncio.get_running_loop().time() + WHOLE_LIMIT
-    async with httpx.AsyncClient(timeout=WHOLE_LIMIT, follow_redirects=False) as client:
+    # A proxy of the environment is for other hosts than this machine.
+    here = dict.fromkeys(("all://127.0.0.1", "all://localhost", "all://[::1]"))
+    async with httpx.AsyncClient(timeout=WHOLE_LIMIT, follow_redirects=False, mounts=here) as client:
         for query in request.queries:
             try:
                 async with asyncio.timeout_at(deadline):

@@ -21,6 +21,7 @@ USER_AGENT = f"codex-relay/{getattr(relay_translate, '__version__', '0')}"
 # A list of what goes up rather than of what does not: Codex adds headers with every version, and none of them is meant
 # for a provider. The last ones are how some providers attribute and trace requests.
 _UP = ("user-agent", "accept-language", "idempotency-key", "http-referer", "x-title", "traceparent", "tracestate")
+_TOKEN = re.compile(r"eyJ[\w-]*\.[\w-]+\.[\w-]*$")
 _KEY_HEADERS = {"bearer": "authorization", "api-key": "api-key", "x-api-key": "x-api-key"}
 CREDENTIALS = ("authorization", "api-key", "x-api-key", "x-goog-api-key")
 _EPOCH = re.compile(r"1\d{9}|1\d{12}")
@@ -85,14 +86,15 @@ def _headers(client: http.Request, upstream: Upstream, settings: Settings, profi
             headers[name] = value
     headers.setdefault("user-agent", USER_AGENT)
     headers["accept"] = "application/json"
-    for name, value in _credentials(client, settings.key_for(upstream), _KEY_HEADERS[profile.auth]):
+    for name, value in _credentials(client, settings.key_for(upstream), profile):
         headers[name] = value
     return headers
 
 
-def _credentials(client: http.Request, key: str, header: str) -> list[tuple[str, str]]:
-    """The relay's key, or the client's own. Codex can only say Bearer; `header` is where the provider looks."""
+def _credentials(client: http.Request, key: str, profile: Profile) -> list[tuple[str, str]]:
+    """The relay's key, or the client's own, where the provider looks for it: Codex can only say Bearer."""
     if key:
+        header = _header_for(key, profile)
         return [(header, _as_header(header, key))]
     found = []
     for name in CREDENTIALS:
@@ -106,12 +108,18 @@ def _credentials(client: http.Request, key: str, header: str) -> list[tuple[str,
         if value and value.lower() != "bearer":
             scheme, _, bare = value.partition(" ")
             is_bearer = name == "authorization" and scheme.lower() == "bearer"
-            found.append((header, _as_header(header, bare.strip())) if is_bearer else (name, value))
+            header = _header_for(bare.strip(), profile) if is_bearer else name
+            found.append((header, _as_header(header, bare.strip()) if is_bearer else value))
     return found
 
 
 def _as_header(name: str, key: str) -> str:
     return f"Bearer {key}" if name == "authorization" else key
+
+
+def _header_for(key: str, profile: Profile) -> str:
+    """Where the provider looks for a key. A token (Azure's Entra) is a bearer's, whatever the keys are."""
+    return "authorization" if _TOKEN.match(key) else _KEY_HEADERS[profile.auth]
 
 
 def _request(

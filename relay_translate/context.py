@@ -20,7 +20,7 @@ class TurnContext:
     tools: chat name -> how the client knows the tool.
     parameters: the tools that were offered: chat name -> parameter -> its JSON types, joined by `|` ("" for any).
     disabled_quirks: repairs that are not to be made (see quirks.py).
-    compaction: the answer must be one compaction item.
+    compaction: the answer must be one compaction item. structured: its text is JSON of a wanted form, nothing is added.
     input_estimate: tokens of the chat request, for a provider that does not count.
     echo: request fields that a Response object repeats.
     """
@@ -35,5 +35,6 @@ class TurnContext:
     parameters: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: MappingProxyType({}))
     disabled_quirks: frozenset[str] = frozenset()
     compaction: bool = False
+    structured: bool = False
     input_estimate: int = 0
     echo: Mapping[str, Json | object] = field(default_factory=lambda: MappingProxyType({}))

@@ -109,9 +109,10 @@ def kind_of(status: int, error: ProviderError, codes: Mapping[str, str], *, name
     if own in KINDS and (error.code != EMPTY_BODY or status == 400):
         return cast(Kind, own)
     # Some say "quota" for a limit per minute too; those name a wait.
-    if status == 402 or _DAILY.search(error.details) or (_QUOTA.search(words) and wait_in(error.message) is None):
+    waits = named_wait or wait_in(f"{words} {error.details}") is not None
+    if status == 402 or _DAILY.search(error.details) or (_QUOTA.search(words) and not waits):
         return "quota"
-    if _PLAN.search(words) and not named_wait and wait_in(words) is None:
+    if _PLAN.search(words) and not waits:
         return "quota"
     if status == 429 or (status in (413, 498) and _RATE.search(words)):
         return "rate"
@@ -151,12 +152,24 @@ def remark_on(message: str) -> str:
 
 
 _WAIT = re.compile(
-    r"(?:try again|retry|retrydelay\W*)\s*(?:in|after)?\s*:?\s*\"?((?:[0-9]+(?:\.[0-9]+)?\s*(?:ms|s|m|h)?)+)"
+    # Possessive, so that what is no span (a date, "in 3 attempts") is not taken for the beginning of one.
+    r"(?:try again|retry|retrydelay\W*)\s*(?:in|after)?\s*:?\s*\"?"
+    r"((?:[0-9]++(?:\.[0-9]++)?\s*+(?:(?:ms|mo(?=n)|[smhdw])[a-z]*+)?+(?![a-z])[\s,]*+(?:and\s++)?+)++)(?![-:/0-9])"
     r"|((?:[0-9]+\s*(?:秒|分钟?)\s*)+)[之以]?后",
     re.I,
 )
-_SPAN = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m|h|秒|分)?", re.I)
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "秒": 1.0, "分": 60.0}
+_SPAN = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ms|mo(?=n)|[smhdw]|秒|分)?", re.I)
+_UNITS = {
+    "ms": 0.001,
+    "s": 1.0,
+    "m": 60.0,
+    "h": 3600.0,
+    "d": 86400.0,
+    "w": 604800.0,
+    "mo": 2592000.0,
+    "秒": 1.0,
+    "分": 60.0,
+}
 
 
 def wait_in(text: str) -> float | None:
@@ -203,4 +216,4 @@ def wait_for_reset(headers: Mapping[str, str]) -> float | None:
     return next((found[name] for name in ("tokens", "requests", "") if name in found), None)
 
 
-_RESET = re.compile(r"([0-9]+(\.[0-9]+)?(ms|s|m|h)?)+", re.I)
+_RESET = re.compile(r"(?=.{1,32}\Z)([0-9]++(\.[0-9]++)?+(ms|s|m|h)?+)++", re.I)

@@ -154,9 +154,13 @@ def _seconds(value: object) -> float | None:
     return float(value) if is_number and 0 <= value < 86400 else None  # type: ignore[arg-type, operator]
 
 
+LONGEST_PAGE = 20_000  # characters; the title stands at the beginning
+
+
 def _plain(text: str) -> str:
     """A page or a bare text as one sentence; markup is for browsers."""
     if re.match(r"\s*<(!doctype|html|head|body)", text, re.I):
+        text = text[:LONGEST_PAGE]
         title = re.search(r"<title[^>]*>(.*?)</title>", text, re.I | re.S)
         bare = re.sub(r"<(script|style).*?</\1>|<[^>]*>", " ", title[1] if title else text, flags=re.I | re.S)
         return " ".join(bare.split())[:300]

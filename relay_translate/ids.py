@@ -16,6 +16,9 @@ NewId = Callable[[str], str]
 _LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _NINE = re.compile(r"[a-zA-Z0-9]{9}")
 _PLAIN = re.compile(r"[a-zA-Z0-9_-]+")
+# Some models number their calls behind the tool's name and are led astray by other ids: these stay, long or not.
+_NAMED = re.compile(r"[\w.-]{1,128}:[0-9]{1,4}")
+_USUAL = 64
 _MARK_LENGTH = 8  # of the response's id; enough to tell neighbours apart
 
 
@@ -50,6 +53,8 @@ def call_id_for(call_id: str, *, form: str, longest: int) -> str:
     if form == "nine":
         return call_id if _NINE.fullmatch(call_id) else _base62(call_id, 9)
     if len(call_id) <= longest and (form == "any" or _PLAIN.fullmatch(call_id)):
+        return call_id
+    if form == "any" and longest >= _USUAL and _NAMED.fullmatch(call_id):
         return call_id
     return f"call_{_base62(call_id, min(24, longest - 5))}"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from .chat_api import ChatMessage
 from .content import chat_content, is_image, join_text, text_part
@@ -10,7 +11,7 @@ from .conversation import ABORTED, AssistantTurn, Call, Spoken, Turn
 from .ids import call_id_for
 from .profiles import Profile
 from .profiles.profile import Reasoning
-from .reasoning import PARTS, THINK, ReasoningState, join_states
+from .reasoning import PARTS, THINK, ReasoningState, details_text, join_states
 from .responses_api import Json
 
 BETWEEN_INSTRUCTIONS = "\n\n"
@@ -89,6 +90,8 @@ def _give_back(message: ChatMessage, state: ReasoningState, rules: Reasoning, *,
     if rules.back == "none":
         return
     form = state.source if rules.back == "same" else rules.back
+    if rules.back != "same" and not state.text and state.details:
+        state = replace(state, text=details_text(state.details))  # the text was not kept twice
     if state.text and (form == "think" or form.startswith("<")):
         tag = THINK if form == "think" else form
         message["content"] = f"{tag}\n{state.text}\n</{tag[1:]}\n\n{message.get('content') or ''}"

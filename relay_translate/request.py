@@ -220,6 +220,7 @@ class _Translation:
             parameters=parameter_types([] if chat.get("tool_choice") == "none" else chat.get("tools")),
             disabled_quirks=self.options.disabled_quirks,
             compaction=compaction,
+            structured=_response_format(_object(self.body, "text").get("format")) is not None,
             input_estimate=estimate_tokens([chat.get("messages"), chat.get("tools")]),
             echo=MappingProxyType({name: self.body[name] for name in names if name in self.body}),
         )

@@ -16,6 +16,7 @@ _NAMED = ("properties", "patternProperties", "$defs", "definitions", "dependentS
 _LISTED = ("anyOf", "oneOf", "allOf", "prefixItems")
 _SINGLE = ("items", "additionalProperties", "contains", "propertyNames", "not", "if", "then", "else",
            "unevaluatedProperties", "unevaluatedItems")  # fmt: skip
+_OPENAPI_FORMATS = ("enum", "date-time")
 _DEEPEST = 24  # levels; deeper, a schema says no more than that something stands there
 _MOST_NODES = 20_000  # of one tool, once its references are written out
 
@@ -102,7 +103,7 @@ class _Fitting:
         if self.rules.type_in_any_of and isinstance(branches, list) and "type" in node:
             kind = node.pop("type")
             node["anyOf"] = [{"type": kind, **one} if isinstance(one, dict) else one for one in branches]
-        return node
+        return _as_openapi(node) if self.rules.openapi else node
 
     def _typed(self, node: Any) -> Any:
         """A property with a type, where the rules want one and nothing else tells it."""
@@ -114,8 +115,31 @@ class _Fitting:
             return {"type": "object", **node}
         if "items" in node:
             return {"type": "array", **node}
-        values = node.get("enum") or [node.get("const")]
+        values = node.get("enum")
+        values = values if isinstance(values, list) and values else [node.get("const")]
         return {"type": _TYPES.get(type(values[0]), "string"), **node}
+
+
+def _as_openapi(node: Json) -> Json:
+    """A schema as OpenAPI 3.0 knows it: one type, items for arrays, enums of strings, names that exist."""
+    kind = node.get("type")
+    if isinstance(kind, list):
+        node["type"] = kind = kind[0] if kind else "string"
+    if kind == "array" and not isinstance(node.get("items"), dict):
+        node["items"] = {"type": "string"}
+    values = node.get("enum")
+    if values is not None and not (
+        kind in (None, "string") and isinstance(values, list) and all(isinstance(value, str) for value in values)
+    ):
+        del node["enum"]
+    if kind in (None, "string") and node.get("format") not in _OPENAPI_FORMATS:
+        node.pop("format", None)
+    required, properties = node.get("required"), node.get("properties")
+    if isinstance(required, list):
+        node["required"] = [name for name in required if isinstance(properties, dict) and name in properties]
+        if not node["required"]:
+            del node["required"]
+    return node
 
 
 def _without_null(node: Json) -> Json:

@@ -189,11 +189,11 @@ class Answer:
     def _call_written(self) -> None:
         """Make the calls that the model wrote into its text; not before the answer is known to have ended well."""
         made = [(call.name, call.text) for call in self.output.calls.calls]
-        for call in self._sieve.calls(made):
+        for call in self._sieve.calls(made, answered=self.output.text_length > 0):
             self.output.whole_call(call.name, call.arguments, call.id)
         if self._sieve.thoughts:
             names = ", ".join(self._sieve.thoughts)
-            self.notes[f"calls in the reasoning were taken for thoughts, others were made: {names}"] = None
+            self.notes[f"calls in the reasoning were taken for thoughts, the answer is another: {names}"] = None
 
     def _finish_cut(self) -> None:
         cut_call = self.output.drop_cut_calls()
@@ -201,7 +201,7 @@ class Answer:
         has_answer = self.output.has_answer or bool(self._compaction)
         if has_answer:
             text_alone = self.output.text_length and not self.output.calls.calls
-            if self._context.codex and text_alone and self.quirks(CUT_NOTE_QUIRK):
+            if self._context.codex and text_alone and not self._context.structured and self.quirks(CUT_NOTE_QUIRK):
                 self._text(FULL_NOTE if self.finish_reason in FULL else CUT_NOTE)
             # Codex gives up on an incomplete response; an answer that ends early is still an answer.
             self.complete("completed" if self._context.codex else "incomplete")
@@ -226,7 +226,7 @@ class Answer:
         elif status == "completed" and not self.output.has_answer:
             self.fail(upstream_broke(self.say("the answer was empty")))
             return
-        if self._context.codex:
+        if self._context.codex and not self._context.structured:
             self.output.list_sources()
         self.output.finish()
         self.status = status

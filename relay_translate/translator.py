@@ -142,6 +142,8 @@ class StreamTranslator:
         except (ValueError, RecursionError):
             self._answer.notes["an event that is not JSON was left out"] = None
             return
+        if isinstance(chunk, list) and chunk:
+            chunk = chunk[0]  # errors of Gemini's come so
         if isinstance(chunk, dict):
             self._answer.receive(chunk)
 

@@ -76,15 +76,16 @@ class Sieve:
         self._think.restart()
         self._is_plain = False
 
-    def calls(self, made: Iterable[tuple[str, str]]) -> list[WrittenCall]:
+    def calls(self, made: Iterable[tuple[str, str]], *, answered: bool = False) -> list[WrittenCall]:
         """The calls that were written out and are to be made, besides those (name, arguments) that were called.
 
-        A call in the reasoning counts only where nothing else was called: before a proper one it was a thought. A
-        written call that was called as well is the same one: some servers leave its text in.
+        A call in the reasoning counts only where nothing else was called or said (answered): a model that leaks its
+        call there says nothing more, and one that goes on to ask, or calls another, only thought of it. A written
+        call that was called as well is the same one: some servers leave its text in.
         """
         known = {(name, _meaning(arguments)) for name, arguments in made}
         found, thoughts = self._calls, self._thought_calls
-        if not found and not known:
+        if not found and not known and not answered:
             found, thoughts = thoughts, []
         called = known | {(call.name, _meaning(call.arguments)) for call in found}
         self.thoughts = [call.name for call in thoughts if (call.name, _meaning(call.arguments)) not in called]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+_BLANKS = 256  # characters; more line ends than that belong to nobody's tag
+
 
 class ThinkSplitter:
     """Splits content into reasoning and text.
@@ -67,7 +69,7 @@ class ThinkSplitter:
             self._state, self._held = "after", rest
             return reasoning.rstrip("\n"), self._after()
         # White space at the end belongs to the tag's line, a partial tag to the tag.
-        keep = len(self._held.rstrip("\n"))
+        keep = len(self._held.rstrip("\n")) if len(self._held) < _BLANKS else len(self._held)
         for length in range(1, len(self._closing)):
             if self._held.endswith(self._closing[:length]):
                 keep = len(self._held[:-length].rstrip("\n"))

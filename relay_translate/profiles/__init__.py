@@ -7,6 +7,7 @@ A platform's dialect beats a model vendor's, so hosts are looked at first. Addin
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from importlib import import_module
 from pkgutil import iter_modules
@@ -56,5 +57,6 @@ def _found(host: str, model: str, name: str) -> Profile:
             return profile
     for profile in PROFILES.values():
         if any(fnmatchcase(model, pattern) for pattern in profile.models):
-            return profile
+            # The vendor's dialect, but somebody else's server: it has paths and a name of its own.
+            return replace(profile, base_path=GENERIC.base_path, title="") if host else profile
     return GENERIC

@@ -29,6 +29,7 @@ PROFILE = Profile(
         null_types=False,
         property_types=True,
         const_as_enum=True,
+        openapi=True,  # "items: missing field", "only 'enum' and 'date-time' are supported for STRING type"
     ),
     variants=(
         # "none" only where it does something: 2.5 models other than pro.

@@ -18,7 +18,7 @@ PROFILE = Profile(
     empty_content="omit",  # older models refuse null
     blind=TEXT_ONLY,
     max_tokens_field="max_completion_tokens",
-    optional_fields=COMMON_FIELDS | {"service_tier"},
+    optional_fields=COMMON_FIELDS,  # its service tiers are not those that Codex names
     stream_usage=False,  # it stands on the last chunk anyway
     reasoning=Reasoning(effort_field="", back="reasoning"),
     tools=Tools(most=128, no_format=True),  # "json mode cannot be combined with tool/function calling"

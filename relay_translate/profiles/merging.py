@@ -39,6 +39,9 @@ def _changed(value: Any, differences: Mapping[str, Any], where: str) -> Any:
             valid = ", ".join(sorted(one.name for one in fields(value)))
             raise ValueError(f"{where}{key}: there is no such key; valid are {valid}")
         section = _SECTIONS.get(key) if isinstance(value, Profile) else None
+        if key == "web_search" and section is not None and (wanted is None or wanted is False):
+            new[key] = None  # TOML has no null: `web_search = false`
+            continue
         if section is not None and isinstance(wanted, Mapping):
             new[key] = _changed(getattr(value, key) or section(), wanted, f"{key}.")
         elif section is not None and is_dataclass(wanted):

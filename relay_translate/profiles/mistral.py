@@ -29,9 +29,10 @@ PROFILE = Profile(
     finish_reasons={"error": "error"},
     # Numbers of requests at fault. 3051 also stands for a prompt that is too long, which its sentence tells.
     error_codes={"3051": "refused", "3230": "refused", "3280": "refused"},
-    variants=(
-        ("mistral-medium*", {"reasoning": {"effort_field": "reasoning_effort", "efforts": _ON_OR_OFF}}),
-        ("mistral-small*", {"reasoning": {"effort_field": "reasoning_effort", "efforts": _ON_OR_OFF}}),
-        ("mistral-large*", {"reasoning": {"effort_field": "reasoning_effort", "efforts": _LADDER}}),
+    # Models of 2026 know an effort (medium 3.5, small 4, large 4); older ones refuse the field.
+    variants=tuple(
+        (f"mistral-{size}{version}", {"reasoning": {"effort_field": "reasoning_effort", "efforts": efforts}})
+        for size, efforts in (("medium", _ON_OR_OFF), ("small", _ON_OR_OFF), ("large", _LADDER))
+        for version in ("", "-latest", "-[34]", "-[34].*", "-2[6-9]??")
     ),
 )

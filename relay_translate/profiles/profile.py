@@ -76,6 +76,8 @@ class Schema:
     property_types: every property gets a `type`.
     prefix_items: a list of schemas in `items` (older drafts) becomes `prefixItems`.
     const_as_enum: `const` becomes an `enum` of one.
+    openapi: as OpenAPI 3.0 has it: one type, `items` on every array, enums of strings only, no formats but enum and
+        date-time, `required` names only properties that are there.
     null_types: `"type": ["string", "null"]` and `{"type": "null"}` branches may stay; else they are taken out.
     strict: what becomes of a tool's `strict`: left out, kept, or false on every tool.
     """
@@ -86,6 +88,7 @@ class Schema:
     property_types: bool = False
     prefix_items: bool = False
     const_as_enum: bool = False
+    openapi: bool = False
     null_types: bool = True
     strict: Literal["omit", "keep"] = "omit"
 

@@ -29,7 +29,11 @@ PROFILE = Profile(
     tools=Tools(thinking_choices=frozenset({"none"})),
     # Without a strategy the larger models say they searched and did not.
     web_search=WebSearch(fields={"enable_search": True, "search_options": {"search_strategy": "max"}}),
-    error_codes={"Arrearage": "quota", "data_inspection_failed": "filter", "limit_requests": "rate"},
+    # `insufficient_quota` is its limit of tokens per minute; out of money is Arrearage.
+    error_codes={
+        "insufficient_quota": "rate", "Arrearage": "quota", "data_inspection_failed": "filter",
+        "limit_requests": "rate",
+    },
     variants=(
         # From 3.6 on it reads earlier reasoning, when it is told to.
         ("qwen3.[6-9]*", {"reasoning": {"always": {"preserve_thinking": True}}}),
@@ -45,6 +49,11 @@ PROFILE = Profile(
                 ("qwen3.[7-9]*", _EFFORTS), ("deepseek-*", _HIGH_MAX), ("glm-*", _HIGH_MAX), ("kimi-*", _HIGH_MAX),
             )
         ),
-        ("deepseek-*", {"reasoning": {"missing": " "}, "web_search": {"fields": {}}}),
+        # Models that only think: "restricted to True".
+        *(
+            (pattern, {"reasoning": {"always": {"enable_thinking": True}, "off": None}})
+            for pattern in ("*-thinking*", "qwq*", "qvq*")
+        ),
+        ("deepseek-*", {"reasoning": {"missing": " "}, "web_search": None}),
     ),
 )  # fmt: skip

@@ -16,6 +16,7 @@ PROFILE = Profile(
     key_variable="XAI_API_KEY",
     hosts=("api.x.ai", "*.api.x.ai"),
     models=("grok-*",),
+    blind=("grok-code*", "grok-3*"),
     max_tokens_field="max_completion_tokens",
     optional_fields=COMMON_FIELDS - {"stop", "presence_penalty", "frequency_penalty"},
     reasoning=Reasoning(effort_field="", back="none"),

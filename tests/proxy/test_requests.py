@@ -397,3 +397,11 @@ async def test_the_key_stands_where_the_provider_looks_for_it(proxy, opts: dict[
     (seen,) = relay.upstream.seen
     assert (seen.headers["api-key"], seen.headers.get("authorization")) == (key, None)
     assert upstream.request.headers["api-key"] == client.request.headers["authorization"].split()[-1] == "[scrubbed]"
+
+
+async def test_a_token_is_a_bearers_whatever_the_keys_are(proxy) -> None:
+    token = "eyJhbGciOiJub25lIn0" + ".eyJzdWIiOiIxIn0" + ".c2ln"
+    async with proxy(relay_profile="azure") as relay:
+        await relay.ask(headers={**CODEX, "authorization": f"Bearer {token}"})
+    (seen,) = relay.upstream.seen
+    assert (seen.headers["authorization"], seen.headers.get("api-key")) == (f"Bearer {token}", None)

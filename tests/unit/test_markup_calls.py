@@ -54,9 +54,15 @@ def test_a_block_in_the_reasoning_becomes_its_calls_and_the_rest_stays(leak: Lea
 
 @EVERY
 def test_a_block_between_think_tags_becomes_its_calls(leak: Leak) -> None:
-    played = play_text("<think>I look.\n", leak.block, "\n</think>\n\nDone.")
-    assert called(played.items) == list(leak.calls)
-    assert (thought(played.items), said(played.items)) == ("I look.\n", "Done.")
+    played = play_text("<think>I look.\n", leak.block, "\n</think>\n\n")
+    assert (called(played.items), thought(played.items)) == (list(leak.calls), "I look.\n")
+
+
+@EVERY
+def test_a_call_that_was_only_thought_about_before_an_answer_is_not_made(leak: Leak) -> None:
+    played = play_text("<think>I could.\n", leak.block, "\nBut I must ask.</think>\n\nShall I?")
+    assert (called(played.items), said(played.items)) == ([], "Shall I?")
+    assert any("taken for thoughts" in note for note in played.summary.notes)
 
 
 @EVERY
