@@ -27,6 +27,7 @@ from relay_translate import (
     translate_response,
 )
 from relay_translate.errors import one_line, upstream_broke
+from relay_translate.profiles import GENERIC
 
 from . import replies
 from .body import BodyStream, Timings
@@ -162,9 +163,7 @@ class Exchange:
         except EncodingError as error:
             return self.refusal(upstream_broke(f"{self.upstream.authority} sent an answer that can't be read: {error}"))
         if not 200 <= head.status_code < 300:
-            headers = read_headers(head.headers)
-            provider = self.upstream.authority
-            return self.refusal(translate_error(head.status_code, headers, data, provider=provider))
+            return self.refusal(self._error(head, data))
         down = headers_down(head.headers)
         if self.translated is None:
             return self._model_list(data, down)
@@ -172,6 +171,12 @@ class Exchange:
         self.outcome = _outcome(reply.summary)
         status = reply.status if reply.status < 400 else replies.error_status(reply.status)
         return replies.make(status, [*down, *reply.headers], reply.body)
+
+    def _error(self, head: http.Response, data: bytes) -> ApiError:
+        profile = self.context.profile if self.context else GENERIC
+        provider = self.context.provider if self.context else self.upstream.authority
+        headers = read_headers(head.headers)
+        return translate_error(head.status_code, headers, data, provider=provider, codes=profile.error_codes)
 
     def _model_list(self, data: bytes, down: list[tuple[str, str]]) -> http.Response:
         try:
@@ -202,7 +207,7 @@ guards: WeakKeyDictionary[http.HTTPFlow, Upstream] = WeakKeyDictionary()
 def guard(flow: http.HTTPFlow, settings: Settings | None) -> None:
     """Called when a request, a new one or a replayed one, is ready to be sent."""
     key, request = settings.api_key if settings else "", flow.request
-    if key and request.headers.get("authorization") == f"Bearer {key}":
+    if key and key in credentials(request.headers):
         guards[flow] = Upstream(request.scheme, request.host, request.port)
 
 
@@ -222,7 +227,7 @@ def open_exchange(request: http.Request, settings: Settings | None, target: Upst
         events = events and body.get("stream") is not False
         model = str(body.get("model", ""))
         profile = settings.profile_for(upstream, model)
-        options = settings.request_options(upstream, codex=codex)
+        options = settings.request_options(upstream, profile, codex=codex)
         translated = translate_request(body, profile, options)
         data, stream = json_bytes(translated.body), translated.context.stream
         up = chat_request(request, data, upstream, settings, profile, stream=stream)

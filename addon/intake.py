@@ -19,9 +19,18 @@ LARGEST_BODY = 512 * 1024 * 1024  # bytes once decoded: a bound for compressed b
 class Route(Enum):
     RESPONSES = "responses"
     MODELS = "models"
+    SEARCH = "alpha/search"
 
 
-_METHODS = {Route.RESPONSES: "POST", Route.MODELS: "GET"}
+_METHODS = {Route.RESPONSES: "POST", Route.MODELS: "GET", Route.SEARCH: "POST"}
+
+
+def is_search(request: http.Request) -> bool:
+    """Whether it is Codex's own web search, which the relay answers by itself."""
+    try:
+        return route(request) is Route.SEARCH
+    except Refused:
+        return False
 
 
 def route(request: http.Request) -> Route:
@@ -33,8 +42,8 @@ def route(request: http.Request) -> Route:
         raise Refused(
             404,
             "not_found",
-            f"{request.method} {path or '/'} is not served by codex-relay, which knows POST /v1/responses and "
-            "GET /v1/models; point the client's base_url to this proxy with the path /v1",
+            f"{request.method} {path or '/'} is not served by codex-relay, which knows POST /v1/responses, "
+            "GET /v1/models and POST /v1/alpha/search; point the client's base_url to this proxy with the path /v1",
         ) from None
     if found is Route.RESPONSES and "upgrade" in request.headers:
         raise Refused(426, "upgrade_required", "WebSocket is not supported here; send POST /v1/responses")

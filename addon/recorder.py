@@ -11,6 +11,7 @@ from mitmproxy import flow, http
 
 import relay_translate
 from relay_translate.errors import one_line
+from relay_translate.quirks import QUIRKS
 
 from . import compat, keys
 from .exchange import Exchange
@@ -30,6 +31,7 @@ _VERSIONS = {
 }
 
 _logged_notes: set[str] = set()
+_logged_quirks: set[str] = set()
 
 
 class Writing:
@@ -109,13 +111,17 @@ def _metadata(exchange: Exchange, linked: str) -> dict[str, Any]:
             "model_map": dict(options.model_map),
             "extra_params": _plain(dict(options.extra_params)),
             "drop_params": sorted(options.drop_params),
+            "disabled_quirks": sorted(options.disabled_quirks),
+            "web_search": options.web_search,
         }
     if context is not None and exchange.translated is not None:
-        found |= {"model": context.model, "requested_model": context.requested_model, "profile": context.profile_name}
+        found |= {"label": context.provider, "profile": context.profile.name}
+        found |= {"model": context.model, "requested_model": context.requested_model}
         found["notes"] = list(exchange.translated.notes)
     if outcome.summary is not None:
         found |= {"usage": _plain(outcome.summary.usage), "finish": outcome.summary.finish_reason}
         found["calls"] = list(outcome.summary.calls)
+        found["quirks"] = list(outcome.summary.quirks)
         found["usage_estimated"] = outcome.summary.usage_estimated
         found["notes"] = [*found.get("notes", ()), *outcome.summary.notes]
     if outcome.error is not None:
@@ -175,3 +181,7 @@ def _log(exchange: Exchange) -> None:
         if note not in _logged_notes and len(_logged_notes) < _KNOWN_NOTES:
             _logged_notes.add(note)
             logger.info("note: %s", one_line(note))
+    for quirk in exchange.outcome.summary.quirks if exchange.outcome.summary else ():
+        if quirk not in _logged_quirks:
+            _logged_quirks.add(quirk)
+            logger.info("quirk %s: %s (relay_disable_quirks=%s leaves it)", quirk, QUIRKS[quirk], quirk)

@@ -20,7 +20,7 @@ from mitmproxy.proxy import server_hooks
 if (_root := str(Path(__file__).resolve().parent.parent)) not in sys.path:
     sys.path.append(_root)
 
-from addon import compat, exchange, heartbeat, keys, recorder, replies, settings, upstream
+from addon import compat, exchange, heartbeat, intake, keys, recorder, replies, search, settings, upstream
 
 logger = logging.getLogger(__name__)
 
@@ -71,9 +71,12 @@ class Relay:
                 "no reverse mode is running, nothing will be translated; add --mode reverse:http://HOST:PORT"
             )
 
-    def request(self, flow: http.HTTPFlow) -> None:
+    async def request(self, flow: http.HTTPFlow) -> None:
         target = _target(flow)
         if target is None or flow.response is not None:
+            return
+        if intake.is_search(flow.request):
+            await search.answer(flow, self.settings.search if self.settings else None)
             return
         if recorder.is_replayed_upstream(flow):
             flow.response = upstream.refuse_replay(flow.request, self.settings)

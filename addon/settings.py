@@ -10,8 +10,10 @@ import difflib
 import json
 import os
 import re
+import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
@@ -20,7 +22,12 @@ from mitmproxy.addonmanager import Loader
 from mitmproxy.exceptions import OptionsError
 
 from relay_translate import Profile, RequestOptions, find_profile
+from relay_translate.profiles import profile_from_table
+from relay_translate.profiles.merging import for_model
+from relay_translate.quirks import QUIRKS
 from relay_translate.request import map_model
+
+from .search import Configured, parse_service
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -50,7 +57,25 @@ OPTIONS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "What is written to flow files and HAR: on takes out keys, accounts, sessions, homes and user names; "
             "off leaves all but credentials. What is shown live is never changed.",
         ),
-        "relay_profile": ("", "Name of the provider profile. Empty: found by the upstream's host, then by the model."),
+        "relay_disable_quirks": (
+            "",
+            "Names of repairs of answers that are not made, separated by commas, e.g. think-tags,leaked-hermes. "
+            "The log and the flows name those that were made.",
+        ),
+        "relay_profile": (
+            "",
+            "The provider's dialect: the name of a profile, or the path of a .toml file with what differs from the one "
+            "it names in `base`. Empty: found by the upstream's host, then by the model.",
+        ),
+        "relay_web_search": (
+            "auto",
+            "Codex's hosted web search: auto uses the provider's own where it has one, off leaves it out.",
+        ),
+        "relay_search": (
+            "",
+            "The service behind Codex's standalone web search: searxng:URL, brave or tavily, the last two with the key "
+            "in BRAVE_API_KEY or TAVILY_API_KEY, or in the variable named behind a colon (brave:MY_KEY).",
+        ),
     }
 )
 # Changes of these options too have to be looked at again.
@@ -91,7 +116,11 @@ class Settings:
     model_map: Mapping[str, str] = field(default_factory=dict)
     extra_params: Mapping[str, object] = field(default_factory=dict)
     drop_params: frozenset[str] = frozenset()
+    disabled_quirks: frozenset[str] = frozenset()
     profile: str = ""
+    own_profile: Profile | None = None  # of the user's file
+    web_search: bool = True
+    search: Configured | None = None
     scrub: bool = True
     scrub_patterns: tuple[str, ...] = ()
 
@@ -121,15 +150,20 @@ class Settings:
         return self.api_key if same else ""
 
     def profile_for(self, upstream: Upstream, model: str = "") -> Profile:
-        return find_profile(host=upstream.host, model=map_model(model, self.model_map), name=self.profile)
+        asked = map_model(model, self.model_map)
+        if self.own_profile is not None:
+            return for_model(self.own_profile, asked)
+        return find_profile(host=upstream.host, model=asked, name=self.profile)
 
-    def request_options(self, upstream: Upstream, *, codex: bool) -> RequestOptions:
+    def request_options(self, upstream: Upstream, profile: Profile, *, codex: bool) -> RequestOptions:
         return RequestOptions(
             model_map=self.model_map,
             extra_params=self.extra_params,
             drop_params=self.drop_params,
+            disabled_quirks=self.disabled_quirks,
             codex=codex,
-            provider=upstream.authority,
+            provider=profile.title or upstream.authority,
+            web_search=self.web_search,
         )
 
 
@@ -156,6 +190,7 @@ def parse(values: Mapping[str, Any], targets: Iterable[Upstream], environ: Mappi
         raise OptionsError(
             f"relay_drop_params: {', '.join(both)} is also set by relay_extra_params; name it in one only"
         )
+    own = _own_profile(values["relay_profile"])
     return Settings(
         upstream=upstream,
         targets=targets,
@@ -163,7 +198,11 @@ def parse(values: Mapping[str, Any], targets: Iterable[Upstream], environ: Mappi
         model_map=MappingProxyType(_model_map(values["relay_model_map"])),
         extra_params=MappingProxyType(extra),
         drop_params=drop,
-        profile=_profile(values["relay_profile"]),
+        disabled_quirks=_quirks(values["relay_disable_quirks"]),
+        profile="" if own else _profile(values["relay_profile"]),
+        own_profile=own,
+        web_search=_web_search(values["relay_web_search"]),
+        search=parse_service(values["relay_search"], environ),
         scrub=_scrub(values["relay_scrub"]),
         scrub_patterns=_patterns(values.get(PATTERNS, ())),
     )
@@ -280,6 +319,13 @@ def _drop_params(value: str) -> frozenset[str]:
     return frozenset(names)
 
 
+def _quirks(value: str) -> frozenset[str]:
+    names = frozenset(_listed(value))
+    if unknown := sorted(names - QUIRKS.keys()):
+        _wrong("relay_disable_quirks", value, f"unknown are {', '.join(unknown)}; known are {', '.join(QUIRKS)}")
+    return names
+
+
 def _profile(value: str) -> str:
     value = value.strip()
     try:
@@ -287,6 +333,28 @@ def _profile(value: str) -> str:
     except ValueError as error:
         _wrong("relay_profile", value, f"{error}; leave it empty to have it found")
     return value
+
+
+def _own_profile(value: str) -> Profile | None:
+    """The profile of a user's file; None when `value` is a name. The file is read here, once."""
+    value = value.strip()
+    if not value.endswith(".toml") and "/" not in value and os.sep not in value:
+        return None
+    path = Path(value).expanduser()
+    try:
+        with path.open("rb") as file:
+            return profile_from_table(tomllib.load(file), path.stem)
+    except OSError as error:
+        _wrong("relay_profile", value, f"the file can't be read: {error.strerror or error}")
+    except ValueError as error:  # not TOML, not UTF-8, or not a profile
+        _wrong("relay_profile", value, str(error))
+
+
+def _web_search(value: str) -> bool:
+    word = value.strip().lower()
+    if word not in {"", "auto", "off"}:
+        _wrong("relay_web_search", value, "say auto or off")
+    return word != "off"
 
 
 def _scrub(value: str) -> bool:

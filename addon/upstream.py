@@ -21,7 +21,10 @@ USER_AGENT = f"codex-relay/{getattr(relay_translate, '__version__', '0')}"
 # A list of what goes up rather than of what does not: Codex adds headers with every version, and none of them is meant
 # for a provider. The last ones are how some providers attribute and trace requests.
 _UP = ("user-agent", "accept-language", "idempotency-key", "http-referer", "x-title", "traceparent", "tracestate")
+_TOKEN = re.compile(r"eyJ[\w-]*\.[\w-]+\.[\w-]*$")
+_KEY_HEADERS = {"bearer": "authorization", "api-key": "api-key", "x-api-key": "x-api-key"}
 CREDENTIALS = ("authorization", "api-key", "x-api-key", "x-goog-api-key")
+_EPOCH = re.compile(r"1\d{9}|1\d{12}")
 _DOWN = re.compile(r"date|x-request-id|request-id|cf-ray|retry-after(-ms)?|(x-)?ratelimit.*")
 
 
@@ -29,13 +32,14 @@ def chat_request(
     client: http.Request, body: bytes, upstream: Upstream, settings: Settings, profile: Profile, *, stream: bool
 ) -> http.Request:
     """The request that is sent in place of the client's. Raises Refused when there is no key that could be sent."""
-    headers = _headers(client, upstream, settings, accept="text/event-stream" if stream else "application/json")
+    headers = _headers(client, upstream, settings, profile)
+    headers["accept"] = "text/event-stream" if stream else "application/json"
     headers["content-type"] = "application/json"
     return _request(client, "POST", profile.chat_path(upstream.base_path), headers, body, upstream)
 
 
 def models_request(client: http.Request, upstream: Upstream, settings: Settings, profile: Profile) -> http.Request:
-    headers = _headers(client, upstream, settings, accept="application/json")
+    headers = _headers(client, upstream, settings, profile)
     return _request(client, "GET", profile.models_path(upstream.base_path), headers, b"", upstream)
 
 
@@ -45,14 +49,18 @@ def headers_down(upstream: http.Headers) -> list[tuple[str, str]]:
 
 
 def read_headers(upstream: http.Headers) -> dict[str, str]:
-    """A refusal's headers by lower-case name, with a `retry-after` date as seconds from now: reading it needs a clock,
-    and Codex waits for nothing else."""
+    """A refusal's headers by lower-case name, with the dates in `retry-after` and `x-ratelimit-reset` as seconds from
+    now: reading them needs a clock, and Codex waits for nothing else."""
     headers = {name.lower(): value for name, value in upstream.items()}
+    now = datetime.now(UTC)
+    if _EPOCH.fullmatch(reset := headers.get("x-ratelimit-reset", "")):  # OpenRouter's is in milliseconds
+        at = int(reset) / (1000 if len(reset) > 10 else 1)
+        headers["x-ratelimit-reset"] = f"{max(0.0, at - now.timestamp()):.3f}"
     try:
         date = parsedate_to_datetime(headers.get("retry-after", ""))
     except ValueError:
         return headers
-    seconds = date.replace(tzinfo=date.tzinfo or UTC) - datetime.now(UTC)
+    seconds = date.replace(tzinfo=date.tzinfo or UTC) - now
     return {**headers, "retry-after": str(max(0, ceil(seconds.total_seconds())))}
 
 
@@ -66,26 +74,28 @@ def refuse_replay(request: http.Request, settings: Settings | None) -> http.Resp
         message = f"this flow is a recording and holds no key; set relay_api_key for {where} to send it again"
         return as_status(ApiError(401, "invalid_api_key", message, "authentication_error"))
     for name in CREDENTIALS:
-        request.headers.pop(name, None)
-    request.headers["authorization"] = f"Bearer {key}"
+        if is_scrubbed(request.headers.pop(name, "")):
+            request.headers[name] = _as_header(name, key)
     return None
 
 
-def _headers(client: http.Request, upstream: Upstream, settings: Settings, *, accept: str) -> http.Headers:
+def _headers(client: http.Request, upstream: Upstream, settings: Settings, profile: Profile) -> http.Headers:
     headers = http.Headers(host=upstream.authority)
     for name in _UP:
         if value := client.headers.get(name):
             headers[name] = value
     headers.setdefault("user-agent", USER_AGENT)
-    headers["accept"] = accept
-    for name, value in _credentials(client, settings.key_for(upstream)):
+    headers["accept"] = "application/json"
+    for name, value in _credentials(client, settings.key_for(upstream), profile):
         headers[name] = value
     return headers
 
 
-def _credentials(client: http.Request, key: str) -> list[tuple[str, str]]:
+def _credentials(client: http.Request, key: str, profile: Profile) -> list[tuple[str, str]]:
+    """The relay's key, or the client's own, where the provider looks for it: Codex can only say Bearer."""
     if key:
-        return [("authorization", f"Bearer {key}")]
+        header = _header_for(key, profile)
+        return [(header, _as_header(header, key))]
     found = []
     for name in CREDENTIALS:
         value = client.headers.get(name, "").strip()
@@ -96,8 +106,20 @@ def _credentials(client: http.Request, key: str) -> list[tuple[str, str]]:
                 "this flow is replayed from a recording, which holds no key; set relay_api_key to replay it",
             )
         if value and value.lower() != "bearer":
-            found.append((name, value))
+            scheme, _, bare = value.partition(" ")
+            is_bearer = name == "authorization" and scheme.lower() == "bearer"
+            header = _header_for(bare.strip(), profile) if is_bearer else name
+            found.append((header, _as_header(header, bare.strip()) if is_bearer else value))
     return found
+
+
+def _as_header(name: str, key: str) -> str:
+    return f"Bearer {key}" if name == "authorization" else key
+
+
+def _header_for(key: str, profile: Profile) -> str:
+    """Where the provider looks for a key. A token (Azure's Entra) is a bearer's, whatever the keys are."""
+    return "authorization" if _TOKEN.match(key) else _KEY_HEADERS[profile.auth]
 
 
 def _request(

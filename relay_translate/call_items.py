@@ -9,6 +9,7 @@ from .ids import AnswerIds
 from .items import EventWriter, OpenItem
 from .json_field import StringField
 from .json_text import ObjectScanner
+from .quirks import ARGS_EMPTY_THEN_REAL, Quirks
 from .responses_api import Json
 from .tools import CUSTOM_INPUT, ToolRef
 
@@ -18,7 +19,7 @@ NO_ARGUMENTS = "{}"
 class CallItem(OpenItem):
     """A tool call. Its name decides, through the tools of the request, what it comes back as."""
 
-    def __init__(self, tools: Mapping[str, ToolRef], raw_id: str = "") -> None:
+    def __init__(self, tools: Mapping[str, ToolRef], quirks: Quirks, raw_id: str = "") -> None:
         super().__init__()
         self.raw_id = raw_id  # as the provider said
         self.call_id = ""  # as Codex is told, unique in the answer
@@ -26,6 +27,7 @@ class CallItem(OpenItem):
         self.extra: Json = {}  # a provider's own siblings of the call (signatures)
         self.form: _Form = _FunctionForm(self)
         self._tools = tools
+        self._quirks = quirks
         self._held = ""  # an empty object, which may still be replaced
         self._scanner = ObjectScanner()
         self._scanned = 0  # pieces the scanner has seen
@@ -61,7 +63,8 @@ class CallItem(OpenItem):
             self.name = joined
 
     def push(self, piece: str, writer: EventWriter) -> None:
-        if self.pieces == [NO_ARGUMENTS] and piece.lstrip().startswith("{"):
+        begins_again = self.pieces == [NO_ARGUMENTS] and piece.lstrip().startswith("{")
+        if begins_again and self._quirks(ARGS_EMPTY_THEN_REAL):
             # Some send an empty object first, then the real one.
             self.pieces.clear()
             self._held, self._scanner, self._scanned = "", ObjectScanner(), 0

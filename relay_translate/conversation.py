@@ -278,9 +278,12 @@ class ItemReader:
     # -- what ran elsewhere, and what nobody knows
 
     def _web_search_call(self, item: Json) -> None:
+        if answer_of(item.get("id")):
+            return  # the provider's own search, told by this relay: the answer that follows it has what was found
         action = item.get("action")
         what = {k: v for k, v in action.items() if k != "type" and v} if isinstance(action, dict) else {}
-        self._assistant_text(f"[web search: {json_text(what)}]")
+        if what:
+            self._assistant_text(f"[web search: {json_text(what)}]")
 
     def _image_generation_call(self, item: Json) -> None:
         self._assistant_text(f"[generated an image: {item.get('revised_prompt') or 'no prompt given'}]")

@@ -16,6 +16,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from .error_kinds import Kind, kind_of, remark_on, wait_for_reset, wait_in, wait_in_headers
+from .error_shapes import LONGEST_TEXT, ProviderError, read_body, read_error
+
 STOP = "invalid_prompt"
 RETRY = "server_error"
 RATE_LIMIT = "rate_limit_exceeded"
@@ -24,7 +27,6 @@ CONTEXT = "context_length_exceeded"
 
 DEFAULT_WAIT = 5.0  # seconds, when a provider limits the rate and does not say for how long
 LONGEST_WAIT = 900.0  # seconds; nobody watches a turn that sleeps longer, so it stops and says why
-LONGEST_SENTENCE = 2000  # characters of a provider's text that are passed on
 
 
 @dataclass(frozen=True)
@@ -66,146 +68,84 @@ def upstream_refused(message: str, status: int = 400) -> ApiError:
     return ApiError(status, STOP, message, "invalid_request_error")
 
 
-# Exclusions first: these sentences mention tokens and limits but speak of a rate.
-_RATE = re.compile(r"rate.?limit|too many requests|tokens per (minute|day|hour)|\bTPM\b|\bRPM\b|throttl", re.I)
-# Wordings of "the conversation is too long", collected over providers and servers.
-_OVERFLOW = re.compile(
-    r"context[_ ]length[_ ]exceeded|context_window_exceeded|exceed_context_size|prompt (is )?too long"
-    r"|request_too_large|request entity too large|request payload size exceeds"
-    r"|prompt tokens too long|prompt exceeds max length|maximum context length|context length is only"
-    r"|longer than the (model'?s context|maximum model|context length)"
-    r"|exceeds?\b.{0,40}context.?(window|size|length|limit)"
-    r"|context.?window.{0,5}exceed|exceed(ed|s)? (the )?(model )?(max(imum)? )?(context|token) (length|limit)"
-    r"|exceeded model token limit|maximum prompt length is \d+|too large for model with \d+"
-    r"|reduce the length of the (messages|input|prompt)|input token count.*exceeds|input tokens exceed"
-    r"|range of input length should be|tokens to keep from the initial prompt|keep the first \d+ tokens"
-    r"|current length is \d+ while limit is|must be <= \d+\. given|larger than the max context size"
-    r"|input is too long for requested model|input length.{0,30}exceeds|token count .{0,30}exceeds the limit"
-    r"|ran out of room in the model|超过最大上下文|超出了模型最大",
-    re.I,
-)
-_QUOTA = re.compile(
-    r"insufficient_quota|insufficient.?balance|insufficient_user_quota|exceeded_current_quota"
-    r"|exceeded your current quota|arrearage"
-    r"|out of credits?|insufficient credits?|billing_hard_limit|credit balance is too low|余额不足",
-    re.I,
-)
-_FILTER = re.compile(r"content_filter|content_policy|data_inspection_failed|responsibleaipolicy|moderation", re.I)
-_REFUSED = re.compile(r"invalid_request|unsupported|invalid_argument|authentication|permission|not_found", re.I)
-# The model's own slip, found by a server that checks calls: the next attempt usually succeeds.
-_SLIP = re.compile(r"tool_use_failed", re.I)
-_WAIT = re.compile(
-    r"(?:try again|retry|retrydelay\W*)\s*(?:in|after)?\s*:?\s*\"?((?:[0-9]+(?:\.[0-9]+)?\s*(?:ms|s|m|h)?)+)", re.I
-)
-_SPAN = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m|h)?", re.I)
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 # What Codex reads as a wait; "in 1m2.3s" it does not.
 _TRY_AGAIN = re.compile(r"try again in\s*\d+(\.\d+)?\s*(ms|s|seconds?)\b", re.I)
+_NO_CODES: Mapping[str, str] = {}
 
 
-@dataclass(frozen=True)
-class ProviderError:
-    """What could be read from an error body: the sentence, and the words that classify it."""
+def translate_error(
+    status: int, headers: Mapping[str, str], body: bytes, *, provider: str = "", codes: Mapping[str, str] = _NO_CODES
+) -> ApiError:
+    """An upstream HTTP error (status, lower-case header names, body bytes) as the client should hear it.
 
-    message: str
-    code: str = ""
-    type: str = ""
-
-
-def read_error(body: object) -> ProviderError | None:
-    """The provider's error in parsed JSON, in any of the shapes in use; None when `body` holds none.
-
-    `{"error":{...}}`, `{"error":"text"}`, `[{"error":...}]`, flat `{"object":"error","message":...}`,
-    `{"base_resp":{"status_code","status_msg"}}`, `{"detail":...}` and upstream JSON wrapped in a string.
+    provider: its name for people. codes: the profile's `error_codes`.
     """
-    if isinstance(body, list):
-        return read_error(body[0]) if body else None
-    if not isinstance(body, dict):
-        return None
-    error = body.get("error")
-    if isinstance(error, str) and error:
-        return ProviderError(error, _word(body.get("code")))
-    if isinstance(error, dict) and error:
-        return _read_error_object(error)
-    base = body.get("base_resp")
-    if isinstance(base, dict) and base.get("status_code"):
-        return ProviderError(_text(base.get("status_msg")) or "unknown error", _word(base["status_code"]))
-    flat = body.get("object") == "error" or body.get("type") == "error" or "choices" not in body
-    if flat and isinstance(body.get("message"), str):
-        return ProviderError(body["message"], _word(body.get("code")), _word(body.get("type")))
-    if flat and body.get("detail"):
-        return ProviderError(_text(body["detail"]), _word(body.get("title")))
-    return None
-
-
-def _read_error_object(error: dict[str, object]) -> ProviderError:
-    message = _text(error.get("message")) or _text(error.get("msg")) or _text(error)
-    metadata = error.get("metadata")
-    kind = _word(error.get("type")) or _word(error.get("status"))
-    if isinstance(metadata, dict):
-        kind = _word(metadata.get("error_type")) or kind
-        raw = metadata.get("raw")
-        if isinstance(raw, str) and raw and raw not in message:
-            inner = read_error(_parse(raw))
-            message = f"{message}: {inner.message if inner else raw}"
-    return ProviderError(message, _word(error.get("code")), kind)
-
-
-def classify(status: int, error: ProviderError, *, provider: str = "", wait: float | None = None) -> ApiError:
-    """Decide the consequence of a provider's error (the table in the module's header). status: 0 when none came."""
-    words = f"{error.code} {error.type} {error.message}"
-    wait = wait if wait is not None else _wait_in(error.message)
-    sentence = _sentence(error.message, status, provider)
-    if _OVERFLOW.search(words) and not _RATE.search(words):
-        return ApiError(400, CONTEXT, sentence, "invalid_request_error")
-    # Some say "quota" for a limit per minute too; those name a wait.
-    if status == 402 or (_QUOTA.search(words) and _wait_in(error.message) is None):
-        return ApiError(402 if status == 402 else 429, QUOTA, sentence, "insufficient_quota")
-    if status == 429 or (status in (413, 498) and _RATE.search(words)):
-        return _limited(429, sentence, DEFAULT_WAIT if wait is None else wait)
-    if _SLIP.search(f"{error.code} {error.type}"):
-        return ApiError(502, RETRY, sentence)
-    if _FILTER.search(f"{error.code} {error.type}"):
-        return upstream_refused(sentence, 400)
-    if status in (408, 409, 425, 498) or status >= 500 or status < 400:
-        if wait is not None:
-            return _limited(status, sentence, wait)
-        return ApiError(status if status >= 400 else 502, RETRY, sentence)
-    return replace(upstream_refused(sentence, status), type=_blame(status))
-
-
-def translate_error(status: int, headers: Mapping[str, str], body: bytes, *, provider: str = "") -> ApiError:
-    """An upstream HTTP error (status, lower-case header names, body bytes) as the client should hear it."""
-    text = body.decode("utf-8", "replace").strip()
-    parsed = _parse(text.removeprefix("data:").strip())
-    error = read_error(parsed)
-    if error is None:
-        if status == 413 and not text:
-            return ApiError(400, CONTEXT, _sentence("request too large", status, provider), "invalid_request_error")
-        error = ProviderError(_plain(text))
     if 300 <= status < 400:
         where = headers.get("location", "another place")
         redirect = f"the provider redirects to {where}, which is not followed; put the right URL in relay_upstream"
         return replace(upstream_refused(_sentence(redirect, status, provider), 502), type="server_error")
-    told = classify(status, error, provider=provider, wait=_wait_header(headers))
-    return replace(told, upstream_code=error.code)
+    error = read_body(body)
+    wait = wait_in_headers(headers)
+    kind = kind_of(status, error, codes, named_wait=wait is not None)
+    if wait is None and kind == "rate" and _own_wait(error) is None:
+        wait = wait_for_reset(headers)
+    return _told(kind, status, error, provider, wait)
 
 
-def stream_error(body: object, *, provider: str = "") -> ApiError | None:
-    """An error object inside a stream or a 200 body; None when `body` is none. The code may carry an HTTP status."""
+def stream_error(body: object, *, provider: str = "", codes: Mapping[str, str] = _NO_CODES) -> ApiError | None:
+    """An error object inside a stream or a 200 body; None when `body` is none. It may name an HTTP status."""
     error = read_error(body)
     if error is None and isinstance(body, dict):
         error = read_error(body.get("x_groq"))
     if error is None:
         return None
-    for word in (error.code, error.type, _word(body.get("status_code")) if isinstance(body, dict) else ""):
-        if re.fullmatch(r"[45]\d\d", word):
-            return classify(int(word), error, provider=provider)
-    kind = f"{error.code} {error.type}"
-    if _REFUSED.search(kind):
-        return classify(400, error, provider=provider)
-    return classify(429 if _RATE.search(f"{kind} {error.message}") else 0, error, provider=provider)
+    return _told(kind_of(error.status, error, codes), error.status, error, provider)
+
+
+def _told(kind: Kind, status: int, error: ProviderError, provider: str, wait: float | None = None) -> ApiError:
+    """The consequence of an error of this kind (see the module's header)."""
+    wait = _own_wait(error) if wait is None else wait
+    remark = remark_on(error.message)
+    message = f"{error.message} [{remark}]" if remark else error.message
+    if not message and kind == "overflow":
+        message = "request too large"
+    sentence = _sentence(message, status, provider)
+    if kind == "overflow":
+        told = ApiError(400, CONTEXT, sentence, "invalid_request_error")
+    elif kind == "quota":
+        told = ApiError(402 if status == 402 else 429, QUOTA, sentence, "insufficient_quota")
+    elif kind == "rate":
+        told = _limited(429, sentence, DEFAULT_WAIT if wait is None else wait)
+    elif kind in ("overload", "broken") and (wait is not None or kind == "overload"):
+        told = _limited(status, sentence, DEFAULT_WAIT if wait is None else wait)
+    elif kind in ("slip", "broken"):
+        told = ApiError(status if status >= 400 and kind == "broken" else 502, RETRY, sentence)
+    else:
+        told = _refused(kind, status, sentence)
+    return replace(told, upstream_code=_own_code(kind, error))
+
+
+def _refused(kind: Kind, status: int, sentence: str) -> ApiError:
+    """No for good, with the status and type that other clients know it by."""
+    status = {"auth": 401, "model": 404, "filter": 400}.get(kind, status if 400 <= status < 500 else 400)
+    return replace(upstream_refused(sentence, status), type=_blame(status))
+
+
+# For clients that read codes: the word of the API where the provider has only a number, or none.
+_WORDS: Mapping[str, str] = {"auth": "invalid_api_key", "model": "model_not_found", "filter": "content_filter"}
+
+
+def _own_code(kind: Kind, error: ProviderError) -> str:
+    return error.code if error.code and not error.code.isdigit() else _WORDS.get(kind, error.code)
+
+
+def _own_wait(error: ProviderError) -> float | None:
+    """Seconds that the body asks to wait."""
+    for found in (error.wait, wait_in(error.message), wait_in(error.details)):
+        if found is not None:
+            return found
+    return None
 
 
 def error_body(error: ApiError) -> bytes:
@@ -235,7 +175,7 @@ def _blame(status: int) -> str:
 
 
 def _sentence(message: str, status: int, provider: str) -> str:
-    message = readable(message).strip()[:LONGEST_SENTENCE] or "no reason given"
+    message = readable(message).strip()[:LONGEST_TEXT] or "no reason given"
     if not provider:
         return message
     return f"{message} ({provider}{f', HTTP {status}' if status >= 300 else ''})"
@@ -249,48 +189,3 @@ def readable(text: str) -> str:
 def one_line(text: str) -> str:
     """Text that can't break or paint a log: no line ends, no control characters."""
     return " ".join(readable(text).split())
-
-
-def _wait_header(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait: `retry-after-ms`, `retry-after` (seconds). HTTP dates need a clock and are left to the text."""
-    for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        try:
-            seconds = float(headers.get(name, "")) * unit
-        except ValueError:
-            continue
-        if 0 <= seconds < 86400:
-            return seconds
-    return None
-
-
-def _wait_in(message: str) -> float | None:
-    found = _WAIT.search(message)
-    if found is None:
-        return None
-    return sum(float(number) * _UNITS[unit.lower() or "s"] for number, unit in _SPAN.findall(found[1]))
-
-
-def _plain(text: str) -> str:
-    """A page or a bare text as one sentence; markup is for browsers."""
-    if re.match(r"\s*<(!doctype|html|head|body)", text, re.I):
-        title = re.search(r"<title[^>]*>(.*?)</title>", text, re.I | re.S)
-        bare = re.sub(r"<(script|style).*?</\1>|<[^>]*>", " ", title[1] if title else text, flags=re.I | re.S)
-        return " ".join(bare.split())[:300]
-    return text[:LONGEST_SENTENCE]
-
-
-def _parse(text: str) -> object:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _word(value: object) -> str:
-    return str(value) if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
-
-
-def _text(value: object) -> str:
-    if isinstance(value, str):
-        return value
-    return json.dumps(value, ensure_ascii=False) if value else ""

@@ -6,11 +6,19 @@ of the items does not: after an interrupt they come as call, output, call, outpu
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Callable
 
 NewId = Callable[[str], str]
 """prefix (`resp`, `call`) -> a unique id that begins with it."""
 
+_LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_NINE = re.compile(r"[a-zA-Z0-9]{9}")
+_PLAIN = re.compile(r"[a-zA-Z0-9_-]+")
+# Some models number their calls behind the tool's name and are led astray by other ids: these stay, long or not.
+_NAMED = re.compile(r"[\w.-]{1,128}:[0-9]{1,4}")
+_USUAL = 64
 _MARK_LENGTH = 8  # of the response's id; enough to tell neighbours apart
 
 
@@ -37,6 +45,27 @@ def answer_of(item_id: object) -> str:
     """The mark of the answer in an item's id; "" when the id is not one of ours."""
     parts = item_id.split("_") if isinstance(item_id, str) else []
     return parts[1][-_MARK_LENGTH:] if len(parts) == 3 and parts[2].isdigit() else ""
+
+
+def call_id_for(call_id: str, *, form: str, longest: int) -> str:
+    """A call id as a provider takes it. The provider's own ids pass; what has to be changed becomes a hash, which is
+    the same in every turn. Nothing has to be turned back: an id matters only beside the other ids of its request."""
+    if form == "nine":
+        return call_id if _NINE.fullmatch(call_id) else _base62(call_id, 9)
+    if len(call_id) <= longest and (form == "any" or _PLAIN.fullmatch(call_id)):
+        return call_id
+    if form == "any" and longest >= _USUAL and _NAMED.fullmatch(call_id):
+        return call_id
+    return f"call_{_base62(call_id, min(24, longest - 5))}"
+
+
+def _base62(text: str, length: int) -> str:
+    number = int.from_bytes(hashlib.sha256(text.encode("utf-8", "replace")).digest(), "big")
+    letters = []
+    for _ in range(length):
+        number, letter = divmod(number, len(_LETTERS))
+        letters.append(_LETTERS[letter])
+    return "".join(letters)
 
 
 class UniqueIds:

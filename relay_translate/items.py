@@ -15,6 +15,7 @@ from .ids import AnswerIds
 from .json_text import json_bytes, mend_surrogates, split_surrogate
 from .reasoning import ReasoningState, details_text, fold_details, seal
 from .responses_api import Json
+from .sources import Source, annotation
 
 
 class EventWriter:
@@ -141,6 +142,10 @@ class MessageItem(OpenItem):
     delta_place = ',"content_index":0'
     delta_tail = ',"logprobs":[]'
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.sources: list[Source] = []
+
     def opening(self) -> Json:
         return self._item("in_progress", [])
 
@@ -149,6 +154,9 @@ class MessageItem(OpenItem):
 
     def closing(self, writer: EventWriter) -> None:
         text = self.text
+        for i, source in enumerate(self.sources):
+            place = self.place(content_index=0, annotation_index=i)
+            writer.write("response.output_text.annotation.added", **place, annotation=annotation(source, text))
         writer.write("response.output_text.done", **self.place(content_index=0), text=text, logprobs=[])
         writer.write("response.content_part.done", **self.place(content_index=0), part=self._part(text))
 
@@ -159,7 +167,40 @@ class MessageItem(OpenItem):
         return {"id": self.item_id, "type": "message", "status": status, "role": "assistant", "content": content}
 
     def _part(self, text: str) -> Json:
-        return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
+        cited = [annotation(source, text) for source in self.sources] if text else []
+        return {"type": "output_text", "text": text, "annotations": cited, "logprobs": []}
+
+
+class SearchItem(OpenItem):
+    """A search that the provider ran. Codex shows its query."""
+
+    prefix = "ws"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.queries: list[str] = []
+        self.sources: list[Source] = []
+
+    def opened(self, writer: EventWriter) -> None:
+        for step in ("in_progress", "searching"):
+            writer.write(f"response.web_search_call.{step}", **self.place())
+
+    def closing(self, writer: EventWriter) -> None:
+        writer.write("response.web_search_call.completed", **self.place())
+
+    def opening(self) -> Json:
+        return self._item("in_progress")
+
+    def finished(self) -> Json:
+        return self._item("completed")
+
+    def _item(self, status: str) -> Json:
+        action: Json = {"type": "search", "query": self.queries[0] if self.queries else ""}
+        if self.queries:
+            action["queries"] = self.queries
+        if self.sources:
+            action["sources"] = [{"type": "url", "url": url} for url in dict.fromkeys(s.url for s in self.sources)]
+        return {"id": self.item_id, "type": "web_search_call", "status": status, "action": action}
 
 
 @dataclass(frozen=True)

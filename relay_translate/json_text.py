@@ -55,16 +55,19 @@ class ObjectScanner:
     def is_whole(self) -> bool:
         return self._state == "whole"
 
-    def receive(self, piece: str) -> None:
-        begin = 0
+    def receive(self, piece: str) -> int:
+        """Gives the place in `piece` behind the object's last brace, or -1 when it is not there."""
+        begin, end = 0, -1
         if self._state == "start":
             begin = len(piece) - len(piece.lstrip())
             if begin < len(piece):
                 self._state = "inside" if piece[begin] == "{" else "other"
         if self._state == "inside":
             begin = self._scan(piece, begin)
+            end = begin if self._state == "whole" else -1
         if self._state == "whole" and piece[begin:].strip():
             self._state = "other"
+        return end
 
     def _scan(self, piece: str, begin: int) -> int:
         """Look at `piece` from `begin` to the object's last brace; gives the place behind it."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from .chat_api import ChatMessage
 from .content import chat_content, is_image, join_text, text_part
 from .conversation import ABORTED, AssistantTurn, Call, Spoken, Turn
+from .ids import call_id_for
 from .profiles import Profile
-from .reasoning import THINK, join_states
+from .profiles.profile import Reasoning
+from .reasoning import PARTS, THINK, ReasoningState, details_text, join_states
 from .responses_api import Json
 
 BETWEEN_INSTRUCTIONS = "\n\n"
@@ -16,12 +19,14 @@ BETWEEN_USER_MESSAGES = "\n\n"
 NO_IMAGE = "[an image that this model can't see]"
 
 
-def chat_messages(turns: Iterable[Turn], profile: Profile) -> list[ChatMessage]:
+def chat_messages(turns: Iterable[Turn], profile: Profile, model: str = "") -> list[ChatMessage]:
     """The messages of a chat request: instructions first, then the conversation in order."""
     messages: list[ChatMessage] = []
     leading: list[str] = []
-    for message in _messages(turns, profile, leading):
+    for message in _messages(turns, profile, model, leading):
         last = messages[-1] if messages else None
+        if profile.after_tools and last and last["role"] == "tool" and message["role"] == "user":
+            messages.append({"role": "assistant", "content": profile.after_tools})
         if profile.merge_users and last and last["role"] == message["role"] == "user":
             last["content"] = _joined(last["content"], message["content"])
         else:
@@ -31,15 +36,15 @@ def chat_messages(turns: Iterable[Turn], profile: Profile) -> list[ChatMessage]:
     return messages
 
 
-def _messages(turns: Iterable[Turn], profile: Profile, leading: list[str]) -> Iterator[ChatMessage]:
+def _messages(turns: Iterable[Turn], profile: Profile, model: str, leading: list[str]) -> Iterator[ChatMessage]:
     started = False
     for turn in turns:
         if isinstance(turn, AssistantTurn):
             started = True
-            yield from _assistant(turn, profile)
+            yield from _assistant(turn, profile, model)
         elif turn.role == "user":
             started = True
-            yield {"role": "user", "content": _user_content(turn.parts, profile)}
+            yield {"role": "user", "content": _user_content(turn.parts, profile, model)}
         else:
             yield from _instructions(turn, profile, leading, started)
 
@@ -57,47 +62,67 @@ def _instructions(turn: Spoken, profile: Profile, leading: list[str], started: b
         yield {"role": "user", "content": f"<developer>\n{text}\n</developer>"}
 
 
-def _assistant(turn: AssistantTurn, profile: Profile) -> Iterator[ChatMessage]:
+def _assistant(turn: AssistantTurn, profile: Profile, model: str) -> Iterator[ChatMessage]:
     text = "\n\n".join(turn.texts)
     if not text and not turn.calls and not turn.images:
         return  # reasoning alone: the turn was interrupted, and servers refuse an empty message
-    message: ChatMessage = {"role": "assistant", "content": text or None}
+    message: ChatMessage = {"role": "assistant"}
+    if text or profile.empty_content != "omit":
+        message["content"] = text or (None if profile.empty_content == "null" else "")
     state = join_states(turn.states)
-    if profile.reasoning_input == "same":
-        _give_back(message, state.source, state.text, list(state.details))
+    if turn.calls or profile.reasoning.back_on == "all":
+        _give_back(message, state, profile.reasoning, called=bool(turn.calls))
     if turn.calls:
-        message["tool_calls"] = [_tool_call(call, state.calls.get(i)) for i, call in enumerate(turn.calls)]
+        extras = state.calls or {0: dict(profile.reasoning.missing_on_call)}
+        message["tool_calls"] = [_tool_call(call, extras.get(i), profile) for i, call in enumerate(turn.calls)]
     if text or turn.calls:
         yield message
     for call in turn.calls:
-        yield {"role": "tool", "tool_call_id": call.call_id, "content": _output_text(call)}
+        content = _output_text(call, profile.sees_images(model))
+        yield {"role": "tool", "tool_call_id": _wire_id(call, profile), "content": content}
     pictures = list(_lifted_images(turn))
-    if pictures:
-        yield {"role": "user", "content": _user_content(pictures, profile)}
+    if pictures and profile.sees_images(model):
+        yield {"role": "user", "content": _user_content(pictures, profile, model)}
 
 
-def _give_back(message: ChatMessage, source: str, text: str, details: list[Json]) -> None:
-    """Reasoning returns in the field it came in: a provider takes what it sends."""
-    if text and source == THINK:
-        message["content"] = f"<think>\n{text}\n</think>\n\n{message['content'] or ''}"
-    elif text and source == "reasoning":
-        message["reasoning"] = text
-    elif text and source == "reasoning_content":
-        message["reasoning_content"] = text
-    if details:
-        message["reasoning_details"] = details
+def _give_back(message: ChatMessage, state: ReasoningState, rules: Reasoning, *, called: bool) -> None:
+    """Reasoning returns as the provider wants it, normally in the field it came in."""
+    if rules.back == "none":
+        return
+    form = state.source if rules.back == "same" else rules.back
+    if rules.back != "same" and not state.text and state.details:
+        state = replace(state, text=details_text(state.details))  # the text was not kept twice
+    if state.text and (form == "think" or form.startswith("<")):
+        tag = THINK if form == "think" else form
+        message["content"] = f"{tag}\n{state.text}\n</{tag[1:]}\n\n{message.get('content') or ''}"
+    elif state.text and form in (PARTS, "parts"):
+        thinking = {"type": "thinking", "thinking": [text_part(state.text)]}
+        spoken = message.get("content")
+        message["content"] = [thinking, *([text_part(spoken)] if isinstance(spoken, str) and spoken else [])]
+    elif state.text and form == "reasoning":
+        message["reasoning"] = state.text
+    elif state.text and form == "reasoning_content":
+        message["reasoning_content"] = state.text
+    if state.details and rules.back == "same":
+        message["reasoning_details"] = list(state.details)
+    elif called and not state.text and rules.missing is not None:
+        message["reasoning" if rules.back == "reasoning" else "reasoning_content"] = rules.missing
 
 
-def _tool_call(call: Call, extra: Json | None) -> Json:
+def _wire_id(call: Call, profile: Profile) -> str:
+    return call_id_for(call.call_id, form=profile.tools.call_ids, longest=profile.tools.longest_id)
+
+
+def _tool_call(call: Call, extra: Json | None, profile: Profile) -> Json:
     return {
         **(extra or {}),
-        "id": call.call_id,
+        "id": _wire_id(call, profile),
         "type": "function",
         "function": {"name": call.name, "arguments": call.arguments},
     }
 
 
-def _output_text(call: Call) -> str:
+def _output_text(call: Call, sees_images: bool) -> str:
     """A tool message takes text only on most servers; its images follow in a user message."""
     if call.output is None:
         return ABORTED
@@ -105,6 +130,8 @@ def _output_text(call: Call) -> str:
     text = join_text(call.output, "\n")
     if not pictures:
         return text
+    if not sees_images:
+        return f"{text}\n{NO_IMAGE}" if text else NO_IMAGE
     note = (
         "[the image is in the next user message]"
         if pictures == 1
@@ -124,8 +151,8 @@ def _lifted_images(turn: AssistantTurn) -> Iterator[Json]:
         yield from turn.images
 
 
-def _user_content(parts: list[Json], profile: Profile) -> str | list[Json]:
-    if not profile.images:
+def _user_content(parts: list[Json], profile: Profile, model: str) -> str | list[Json]:
+    if not profile.sees_images(model) or not profile.content_parts:
         parts = [text_part(NO_IMAGE) if is_image(part) else part for part in parts]
     return chat_content(parts)
 

@@ -8,8 +8,10 @@ from typing import Any
 from .call_items import CallItem
 from .calls import CallTracker
 from .ids import AnswerIds, UniqueIds
-from .items import EventWriter, MessageItem, OpenItem, Origin, ReasoningItem
+from .items import EventWriter, MessageItem, OpenItem, Origin, ReasoningItem, SearchItem
+from .quirks import BLANK_TEXT, MISSING_CALL_ID, REPEATED_CALL_ID, Quirks
 from .responses_api import Json
+from .sources import MOST_SOURCES, Source, new_sources, source_list
 from .tools import ToolRef
 
 
@@ -21,23 +23,29 @@ class Output:
     which is what nearly all providers send, stream as they arrive.
     """
 
-    def __init__(self, tools: Mapping[str, ToolRef], origin: Origin, writer: EventWriter, ids: AnswerIds) -> None:
+    def __init__(
+        self, tools: Mapping[str, ToolRef], origin: Origin, writer: EventWriter, ids: AnswerIds, quirks: Quirks
+    ) -> None:
         self.done: list[Json] = []  # finished items
-        self.calls = CallTracker(tools)
+        self.calls = CallTracker(tools, quirks)
         self.text_length = 0
         self.reasoning_length = 0
         self._origin = origin
         self._writer = writer
         self._ids = ids
+        self._quirks = quirks
         self._waiting: list[OpenItem] = []  # the first one is live, if it could go live
         self._late_details: list[Any] = []
+        self._sources: list[Source] = []  # of the whole answer
+        self._uncited: list[Source] = []  # those that no message has as annotations yet
+        self._late_search: SearchItem | None = None
         self._unique_call = UniqueIds()
         self._states_sent: set[int] = set()
 
     def text(self, piece: str) -> None:
         last = self._waiting[-1] if self._waiting else None
         if not isinstance(last, MessageItem):
-            if not piece.strip():
+            if not piece.strip() and self._quirks(BLANK_TEXT):
                 return  # some send "\n\n" before or after a call; a message of it would be an empty one
             last = self._add(MessageItem())
         self.text_length += len(piece)
@@ -55,11 +63,41 @@ class Output:
         last.add_details(details)
         last.push(piece, self._writer)
 
+    def searched(self, queries: list[str], sources: list[Source]) -> None:
+        """The provider searched the web. What comes while its text is under way is told when the text is over."""
+        fresh = new_sources(self._sources, sources)[: MOST_SOURCES - len(self._sources)]
+        if not queries and not fresh:
+            return
+        self._sources += fresh
+        self._uncited += fresh
+        last = self._waiting[-1] if self._waiting else None
+        open_search = self._late_search or (last if isinstance(last, SearchItem) else None)
+        item = open_search or SearchItem()
+        item.queries += [query for query in queries if query not in item.queries]
+        item.sources += fresh
+        if open_search is None and isinstance(last, MessageItem):
+            self._late_search = item
+        elif open_search is None:
+            self._add(item)
+
+    def list_sources(self) -> None:
+        """Write the sources under a text that names none of them: Codex shows no annotations."""
+        last = self._waiting[-1] if self._waiting else None
+        if isinstance(last, MessageItem) and not self.calls.calls:
+            last.push(source_list(self._uncited, last.text), self._writer)
+
     def call(self, raw: Json, position: int, several: bool) -> None:
         call, is_new = self.calls.find(raw, position, several)
         if is_new:
             self._add(call)
         self.calls.feed(call, raw, self._writer)
+        self._advance()
+
+    def whole_call(self, name: str, arguments: str, raw_id: str) -> None:
+        """A call that is known as a whole; it belongs to no delta of the provider's."""
+        call = self.calls.add(raw_id or self._ids.new_id("call"))
+        self._add(call)
+        self.calls.feed(call, {"name": name, "arguments": arguments}, self._writer)
         self._advance()
 
     @property
@@ -109,12 +147,25 @@ class Output:
 
     def _go_live(self, item: OpenItem) -> None:
         if isinstance(item, CallItem):
-            item.call_id = self._unique_call(item.raw_id or self._ids.new_id("call"))
+            item.call_id = self._call_id(item.raw_id)
             self._send_state({self.calls.calls.index(item): item.extra} if item.extra else {})
         item.go_live(self._writer, self._ids)
 
+    def _call_id(self, raw_id: str) -> str:
+        """An id that tells the call from the others: Codex sends a call's output back under it."""
+        if not raw_id and self._quirks(MISSING_CALL_ID):
+            raw_id = self._ids.new_id("call")
+        unique = self._unique_call(raw_id)
+        return unique if unique == raw_id or self._quirks(REPEATED_CALL_ID) else raw_id
+
     def _close_first(self) -> None:
-        self.done.append(self._waiting.pop(0).close(self._writer))
+        item = self._waiting.pop(0)
+        if isinstance(item, MessageItem):
+            item.sources, self._uncited = self._uncited, []
+        self.done.append(item.close(self._writer))
+        if isinstance(item, MessageItem) and self._late_search is not None:
+            self._waiting.insert(0, self._late_search)
+            self._late_search = None
 
     def _unsent_calls(self) -> dict[int, Json]:
         return {i: call.extra for i, call in enumerate(self.calls.calls) if call.extra and i not in self._states_sent}

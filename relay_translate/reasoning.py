@@ -25,14 +25,16 @@ _POSITION = re.compile(r"[0-9]{1,4}")
 LARGEST = 64 << 20  # bytes after decompression; a forged blob can't fill the memory
 
 THINK = "<think>"
-"""The name of "field" for reasoning that came inside the content, between think tags."""
+"""The name of "field" for reasoning that came inside the content, between these tags; other tags are named likewise."""
+PARTS = "thinking"
+"""The same for reasoning that came as parts of the content, of type `thinking`."""
 
 
 @dataclass(frozen=True)
 class ReasoningState:
     """What one reasoning item carries for the provider.
 
-    `text` came in the message field `source` (`reasoning_content`, `reasoning` or THINK); `details` are opaque
+    `text` came in the message field `source` (`reasoning_content`, `reasoning`, a tag or PARTS); `details` are opaque
     `reasoning_details`, in order; `calls` holds what a provider hung on a tool call (a signature), by the call's
     position among the calls of its assistant message.  `answer` tells the provider's answers apart: when one was
     cut and asked for again, Codex keeps what both had finished.

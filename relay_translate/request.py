@@ -13,10 +13,11 @@ from .chat_api import ChatRequest
 from .context import TurnContext
 from .conversation import ItemReader
 from .errors import InvalidRequest
+from .json_text import json_text
 from .messages import chat_messages
 from .profiles import GENERIC, Profile
 from .responses_api import REQUEST_FIELDS, Json
-from .tools import ToolTable
+from .tools import ToolTable, parameter_types
 from .usage import estimate_tokens
 
 # Fields that need a memory of earlier turns, which a stateless relay does not have.
@@ -29,23 +30,32 @@ _STATEFUL = {
 
 # Same name and meaning on both wires.
 _SAME = ("temperature", "top_p", "presence_penalty", "frequency_penalty", "stop", "seed", "top_logprobs",
-         "prompt_cache_key", "service_tier")  # fmt: skip
+         "service_tier")  # fmt: skip
 
 _ECHOED = ("instructions", "max_output_tokens", "parallel_tool_calls", "reasoning", "temperature", "text",
            "tool_choice", "tools", "top_p", "truncation", "metadata", "store")  # fmt: skip
+
+SCHEMA_IN_WORDS = (
+    "Your final answer must be one JSON value and nothing else (no prose, no code fence), "
+    "and must follow this JSON schema:\n"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class RequestOptions:
     """What the operator set. model_map: patterns (fnmatch) -> upstream slugs, the first match wins.
     extra_params: merged over the chat request, last word. drop_params: chat fields left out.
-    codex: whether the client is Codex. provider: a label for people, normally the upstream's host."""
+    codex: whether the client is Codex. provider: a label for people, normally the upstream's host.
+    web_search: whether a provider's own search may stand in for Codex's. disabled_quirks: repairs of answers that are
+    not to be made, by name (see quirks.py)."""
 
     model_map: Mapping[str, str] = field(default_factory=dict)
     extra_params: Mapping[str, object] = field(default_factory=dict)
     drop_params: frozenset[str] = frozenset()
     codex: bool = True
     provider: str = ""
+    web_search: bool = True
+    disabled_quirks: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -77,7 +87,7 @@ class _Translation:
         self.profile = profile
         self.options = options
         self.notes: list[str] = []
-        self.tools = ToolTable(notes=self.notes)
+        self.tools = ToolTable(profile, options.web_search, notes=self.notes)
 
     def run(self) -> TranslatedRequest:
         items = _checked(self.body)
@@ -87,10 +97,11 @@ class _Translation:
         self._collect_tools(items)
         reader = ItemReader(self.tools, self.profile.name, model, self._note)
         reader.instruct(self.body.get("instructions") or "")
+        reader.instruct(self._schema_in_words())
         for name, value in self.body.items():
             if value is not None and name not in REQUEST_FIELDS and name not in _STATEFUL:
                 self._note(f"{name[:64]}: an unknown field was left out")
-        messages = chat_messages(reader.read(items), self.profile)
+        messages = chat_messages(reader.read(items), self.profile, model)
         if not any(message["role"] != self.profile.system_role for message in messages):
             messages.append({"role": "user", "content": "Go on."})
             self._note("input: nothing but instructions; a user message was added, which every server needs")
@@ -101,6 +112,7 @@ class _Translation:
         if not reader.compaction:
             self._add_tools(chat)
         self._add_parameters(chat)
+        chat |= self.profile.extra_fields
         chat |= self.options.extra_params
         for name in self.options.drop_params:
             chat.pop(name, None)
@@ -120,12 +132,17 @@ class _Translation:
 
     def _add_tools(self, chat: Json) -> None:
         choice = self.tools.choice(self.body.get("tool_choice"))
-        definitions = list(self.tools.definitions.values())
-        if not definitions:
+        rules, definitions = self.profile.tools, self.tools.listed()
+        if self.profile.web_search and self.tools.search is not None:
+            chat |= self.profile.web_search.fields
+        if not definitions or (choice == "none" and rules.drop_when_none):
             return  # servers refuse an empty list, and a choice or a parallel flag without tools
         chat["tools"] = definitions
-        if choice is not None:
+        form = choice if choice in ("none", "required") else "named"
+        if choice is not None and form in (rules.thinking_choices if self._thinks() else rules.choices):
             chat["tool_choice"] = choice
+        elif choice is not None:
+            self._note(f"tool_choice: {form!r} was left out, {self.profile.label} does not take it here")
         if self.body.get("parallel_tool_calls") is False:
             self._put(chat, "parallel_tool_calls", False)
 
@@ -135,17 +152,56 @@ class _Translation:
                 self._put(chat, name, self.body[name])
         if isinstance(self.body.get("max_output_tokens"), int):
             chat[self.profile.max_tokens_field] = self.body["max_output_tokens"]
-        effort = _object(self.body, "reasoning").get("effort")
-        if isinstance(effort, str):
-            mapped = self.profile.efforts.get(effort, effort)
-            if mapped is not None:
-                self._put(chat, "reasoning_effort", mapped)
+        if isinstance(key := self.body.get("prompt_cache_key"), str):
+            if self.profile.cache_key:
+                chat[self.profile.cache_key] = key
+            else:
+                self._note(f"prompt_cache_key: left out, the profile {self.profile.name} does not take it")
+        self._add_reasoning(chat)
         text = _object(self.body, "text")
         if text.get("verbosity") is not None:
             self._put(chat, "verbosity", text["verbosity"])
         response_format = _response_format(text.get("format"))
-        if response_format is not None:
+        if response_format is None:
+            return
+        if self.profile.tools.no_format and "tools" in chat:
+            self._note(f"response_format: left out, {self.profile.label} does not take it together with tools")
+        elif response_format["type"] == "json_object" or self.profile.json_schema == "native":
             self._put(chat, "response_format", response_format)
+        elif self.profile.json_schema == "object":
+            self._put(chat, "response_format", {"type": "json_object"})
+
+    def _schema_in_words(self) -> str:
+        """The schema that the answer must follow, for a model whose provider won't see to it."""
+        wanted = _response_format(_object(self.body, "text").get("format"))
+        refused = self.profile.json_schema != "native" or (self.profile.tools.no_format and self.tools.definitions)
+        if wanted is None or "json_schema" not in wanted or not refused:
+            return ""
+        self._note(f"response_format: the schema stands in the instructions, {self.profile.label} takes none here")
+        return SCHEMA_IN_WORDS + json_text(wanted["json_schema"]["schema"])
+
+    def _thinks(self) -> bool:
+        """Whether the model may think before it answers; most do unless told otherwise."""
+        return _object(self.body, "reasoning").get("effort") != "none" or self.profile.reasoning.off is None
+
+    def _add_reasoning(self, chat: Json) -> None:
+        """How hard to think, in the provider's words."""
+        rules = self.profile.reasoning
+        chat |= rules.always
+        effort = _object(self.body, "reasoning").get("effort")
+        if not isinstance(effort, str):
+            return
+        if not self._thinks():
+            chat |= rules.off or {}
+            return
+        if effort != "none":
+            chat |= rules.on
+        word = rules.efforts.get(effort, effort)
+        if word is not None and rules.effort_field == "reasoning_effort":
+            self._put(chat, "reasoning_effort", word)
+        elif word is not None and rules.effort_field:
+            outer, _, inner = rules.effort_field.partition(".")
+            chat[outer] = {**_object(chat, outer), inner: word} if inner else word
 
     def _put(self, chat: Json, name: str, value: object) -> None:
         if name in self.profile.optional_fields:
@@ -162,9 +218,12 @@ class _Translation:
             stream=chat.get("stream") is True,
             codex=self.options.codex,
             provider=self.options.provider,
-            profile_name=self.profile.name,
+            profile=self.profile,
             tools=self.tools.refs(),
+            parameters=parameter_types([] if chat.get("tool_choice") == "none" else chat.get("tools")),
+            disabled_quirks=self.options.disabled_quirks,
             compaction=compaction,
+            structured=_response_format(_object(self.body, "text").get("format")) is not None,
             input_estimate=estimate_tokens([chat.get("messages"), chat.get("tools")]),
             echo=MappingProxyType({name: self.body[name] for name in names if name in self.body}),
         )

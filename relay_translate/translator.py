@@ -18,7 +18,8 @@ from .stream import Answer
 @dataclass(frozen=True)
 class TurnSummary:
     """What became of a turn. status: in_progress, completed, incomplete or failed. calls: names as the provider
-    knows them. usage: Responses form, or None when the provider sent none; for Codex it is then an estimate."""
+    knows them. usage: Responses form, or None when the provider sent none; for Codex it is then an estimate.
+    quirks: names of the repairs that were made (see quirks.py)."""
 
     status: str
     error: ApiError | None
@@ -30,6 +31,7 @@ class TurnSummary:
     reasoning_chars: int
     calls: tuple[str, ...]
     notes: tuple[str, ...]
+    quirks: tuple[str, ...] = ()
 
 
 class StreamTranslator:
@@ -79,6 +81,7 @@ class StreamTranslator:
             reasoning_chars=answer.output.reasoning_length,
             calls=tuple(call.name for call in answer.output.calls.calls),
             notes=tuple(answer.notes),
+            quirks=tuple(answer.quirks.fired),
         )
 
     def receive(self, data: bytes) -> bytes:
@@ -139,6 +142,8 @@ class StreamTranslator:
         except (ValueError, RecursionError):
             self._answer.notes["an event that is not JSON was left out"] = None
             return
+        if isinstance(chunk, list) and chunk:
+            chunk = chunk[0]  # errors of Gemini's come so
         if isinstance(chunk, dict):
             self._answer.receive(chunk)
 
@@ -149,7 +154,7 @@ class StreamTranslator:
         for event in self._decoder.finish():
             self._event(event)
         if not self._events and not self._answer.ended:
-            said = readable(self._head.decode("utf-8", "replace")).strip()[:300]
+            said = readable(self._head.removeprefix(BOM).decode("utf-8", "replace")).strip()[:300]
             words = f"the answer is not an event stream: {said}" if said else "the answer was empty"
             self._answer.fail(upstream_broke(self._answer.say(words)))
         self._answer.finish(saw_done=False)

@@ -27,9 +27,10 @@ def translate_usage(raw: object) -> ResponseUsage | None:
         return None
     reasoning = _reasoning(raw)
     total = _count(raw, "total_tokens") or 0
-    # Some count reasoning only in the total (xAI, Gemini): what the answer cost is then the difference.
-    if reasoning and prompt + completion + reasoning == total:
-        completion += reasoning
+    # Some count reasoning only in the total: xAI beside its own figure, Gemini without one.
+    if (unnamed := total - prompt - completion) > 0 and reasoning in (0, unnamed):
+        reasoning = unnamed
+        completion += unnamed
     return {
         "input_tokens": prompt,
         "input_tokens_details": {"cached_tokens": min(_cached(raw), prompt), "cache_write_tokens": _cache_writes(raw)},
@@ -37,6 +38,28 @@ def translate_usage(raw: object) -> ResponseUsage | None:
         "output_tokens_details": {"reasoning_tokens": reasoning},
         "total_tokens": max(total, prompt + completion),
     }
+
+
+def translate_timings(raw: object) -> ResponseUsage | None:
+    """llama.cpp's `timings`, which stand on the last chunk even where no usage was asked for."""
+    if not isinstance(raw, dict):
+        return None
+    cached, fresh = _count(raw, "cache_n") or 0, _count(raw, "prompt_n") or 0
+    return translate_usage({
+        "prompt_tokens": cached + fresh, "completion_tokens": _count(raw, "predicted_n"), "cached_tokens": cached,
+    })  # fmt: skip
+
+
+def fill_usage(told: ResponseUsage | None, estimate: ResponseUsage) -> ResponseUsage:
+    """`estimate` where the provider told nothing, and its prompt where only that is missing (Ollama leaves out a
+    prompt that it had in its cache)."""
+    if told is None:
+        return estimate
+    if told["input_tokens"] or not estimate["input_tokens"]:
+        return told
+    prompt = estimate["input_tokens"]
+    total = max(told["total_tokens"], prompt + told["output_tokens"])
+    return {**told, "input_tokens": prompt, "total_tokens": total}
 
 
 def estimate_usage(input_tokens: int, output: list[Json]) -> ResponseUsage:
@@ -77,18 +100,20 @@ def estimate_tokens(value: Any) -> int:
 
 
 def _cached(raw: Json) -> int:
-    """OpenAI's place, then DeepSeek's, Kimi's and Mistral's."""
+    """OpenAI's place, then DeepSeek's, Kimi's, Mistral's and Anthropic's."""
     for name in ("prompt_tokens_details", "input_tokens_details", "prompt_token_details"):
         details = raw.get(name)
         if isinstance(details, dict) and (found := _count(details, "cached_tokens")) is not None:
             return found
-    return _count(raw, "prompt_cache_hit_tokens", "cached_tokens", "num_cached_tokens") or 0
+    names = ("prompt_cache_hit_tokens", "cached_tokens", "num_cached_tokens", "cache_read_input_tokens")
+    return _count(raw, *names) or 0
 
 
 def _cache_writes(raw: Json) -> int:
-    """Tokens newly put into the provider's cache; OpenRouter tells."""
+    """Tokens newly put into the provider's cache; OpenRouter tells, and gateways to Anthropic in its own word."""
     details = raw.get("prompt_tokens_details")
-    return (_count(details, "cache_write_tokens") or 0) if isinstance(details, dict) else 0
+    found = _count(details, "cache_write_tokens") if isinstance(details, dict) else None
+    return found or _count(raw, "cache_creation_input_tokens") or 0
 
 
 def _reasoning(raw: Json) -> int:

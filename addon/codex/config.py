@@ -27,6 +27,7 @@ class Settings:
     key_variable: str = "RELAY_TEST_KEY"
     catalog: Json | None = None  # a complete model catalog, see catalog_of()
     mcp: Sequence[str] = ()  # names of MCP servers, all of them the small one of these tests
+    provider: Json = field(default_factory=dict)  # further keys of the provider's table
     extra: Json = field(default_factory=dict)  # further top-level keys and tables of config.toml
 
 
@@ -64,6 +65,7 @@ def write_config(home: Path, workspace: Path, settings: Settings) -> None:
     }
     if settings.idle_ms is not None:
         provider["stream_idle_timeout_ms"] = settings.idle_ms
+    provider |= settings.provider
     config: Json = {
         "model": settings.model,
         "model_provider": "relay",

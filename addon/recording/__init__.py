@@ -5,15 +5,16 @@ A turn is two flows: the client's exchange and the linked one with the provider,
 Both hold `role` ("client", "upstream") and `id` (of the turn). The client's flow holds besides:
 
     upstream_flow                    id of the linked flow
-    provider, profile                authority that was asked, name of its profile
+    provider, profile, label         authority that was asked, name of its profile, what it is called to people
     model, requested_model           what the provider was asked for, what the client asked for
     status                           completed, incomplete, failed, client left, killed
     error                            {code, message}, when the turn failed
     finish, calls, notes             the provider's finish reason, names of called tools, what was repaired or left out
+    quirks                           names of the repairs of the answer (relay_translate/quirks.py)
     usage, usage_estimated           as in the answer's `usage`; whether the provider sent none
     timings                          {first_byte, first_token, total}, seconds since the request was complete
     client                           {codex: version or "", versions: {relay, mitmproxy, python}}
-    options                          {model_map, extra_params, drop_params}, as set and used for this turn
+    options                          {model_map, extra_params, drop_params, disabled_quirks}, as used for this turn
     truncated                        true when a body was too large to be kept whole
 
 and the upstream's flow `client_flow` and `pieces` (see pieces.py), the arrival of its body. Recordings of scripted

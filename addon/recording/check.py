@@ -199,7 +199,8 @@ def _answered(turn: RecordedTurn, context: TurnContext, ids: _Ids, errors: list[
         return _refusal(_unanswered(turn, context, why), context, ids)
     data = body_of(response)
     if not 200 <= response.status_code < 300:
-        error = translate_error(response.status_code, read_headers(response.headers), data, provider=context.provider)
+        headers, codes = read_headers(response.headers), context.profile.error_codes
+        error = translate_error(response.status_code, headers, data, provider=context.provider, codes=codes)
         return _refusal(error, context, ids)
     if not context.stream:
         if why:

@@ -13,6 +13,7 @@ from typing import Any
 
 from relay_translate import Profile, RequestOptions, TranslatedRequest, json_bytes, translate_request
 from relay_translate.conversation import ABORTED
+from relay_translate.profiles.profile import Reasoning
 from relay_translate.reasoning import ReasoningState, details_text, seal, unpack, unseal_summary
 
 from .answer import answer_items
@@ -23,7 +24,7 @@ Json = dict[str, Any]
 # The strictest reading of the API, as `generic`: one leading system message, users and assistant in turns.
 PROFILE = Profile(name="messages")
 # One message for each thing that was said: a history only ever grows at its end.
-_APART = replace(PROFILE, merge_users=False, reasoning_input="none")
+_APART = replace(PROFILE, merge_users=False, reasoning=Reasoning(back="none"))
 _REASONING = "reasoning_content"
 
 
@@ -59,7 +60,7 @@ def conversation(turn: RecordedTurn, *, reasoning: bool = True) -> Conversation:
 
     Raises RecordingError when the request was not kept whole, TranslationError when it is one that the relay refuses.
     """
-    profile = PROFILE if reasoning else replace(PROFILE, reasoning_input="none")
+    profile = PROFILE if reasoning else replace(PROFILE, reasoning=Reasoning(back="none"))
     done = _translated(turn, profile, answer_items(turn))
     return Conversation(_settled(done), list(done.body.get("tools", [])), done.notes)
 
@@ -87,7 +88,7 @@ def _translated(turn: RecordedTurn, profile: Profile, answer: list[Json]) -> Tra
         if not any(isinstance(item, dict) and item.get("id") for item in items):
             # Such a client won't send them back either, and the translator reads its history in another way.
             answer = [{name: value for name, value in item.items() if name != "id"} for item in answer]
-        keep = profile.reasoning_input != "none"
+        keep = profile.reasoning.back != "none"
         read = [_readable(item, keep_text=keep) for item in items] + [_as_history(item, keep) for item in answer]
         request = request | {"input": read}
     return translate_request(request, profile, RequestOptions(codex=turn.is_codex))

@@ -87,7 +87,7 @@ class _Wanted:
 
 
 def _extract_turn(turn: Turn, case: Case, names: Placeholders, wanted: _Wanted, made: Extracted) -> None:
-    profile = find_profile(name=case.relay.get("profile", ""))
+    profile = find_profile(name=case.relay.get("profile", ""), model=str(case.relay.get("model", "")))
 
     def translated(request: Json) -> TranslatedRequest:
         return translate_request(close_envelopes(request), profile, wanted.options)
@@ -121,7 +121,8 @@ def answer(turn: Turn, upstream: str, context: TurnContext, number: int) -> str:
     """The response stream, one event of the upstream at a time, ids numbered and the clock stopped."""
     new_id, data = _numbered_ids(number), upstream.encode("utf-8", "surrogateescape")
     if not turn.answered:
-        error = translate_error(turn.status, turn.headers, data, provider=context.provider)
+        codes = context.profile.error_codes
+        error = translate_error(turn.status, turn.headers, data, provider=context.provider, codes=codes)
         return error_stream(error, context, new_id=new_id, created_at=CREATED_AT).decode()
     translator = StreamTranslator(context, new_id=new_id, created_at=CREATED_AT)
     out = b"".join(translator.receive(piece) for piece in re.split(rb"(?<=\n\n)|(?<=\r\n\r\n)", data) if piece)

@@ -31,7 +31,9 @@ def options_of(turn: RecordedTurn) -> RequestOptions:
         extra_params=mapping(options.get("extra_params")),
         drop_params=frozenset(str(name) for name in options.get("drop_params") or ()),
         codex=turn.is_codex,
-        provider=str(facts.get("provider") or ""),
+        provider=str(facts.get("label") or facts.get("provider") or ""),
+        web_search=options.get("web_search") is not False,
+        disabled_quirks=frozenset(str(name) for name in options.get("disabled_quirks") or ()),
     )
 
 
@@ -42,6 +44,6 @@ def mapping(value: object) -> Mapping[str, Any]:
 
 def _profile(turn: RecordedTurn) -> Profile:
     try:
-        return find_profile(name=str(turn.facts.get("profile") or ""))
+        return find_profile(name=str(turn.facts.get("profile") or ""), model=str(turn.facts.get("model") or ""))
     except ValueError as error:
         raise RecordingError(f"its profile is not known here: {error}") from error

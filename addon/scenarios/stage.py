@@ -13,7 +13,7 @@ from addon.codex.config import Settings
 from addon.codex.home import CodexHome, CodexRun
 from addon.scenarios.relay import Relay
 from addon.scripted import ALL_RULES, Scenario, Script, ScriptedUpstream, Seen
-from addon.scripted.scenario import Step, route_by_kind
+from addon.scripted.scenario import Judge, Step, route_by_kind
 
 Json = dict[str, Any]
 Grade = Literal["W", "P", "B"]
@@ -53,9 +53,11 @@ class Stage:
         threads: Mapping[str, Sequence[Step | EllipsisType]] | None = None,
         route: Callable[[Seen], str] = route_by_kind,
         rules: frozenset[str] = ALL_RULES,
+        judge: Judge | None = None,
     ) -> Script:
         """What the model will answer, from now on."""
-        self._scripts.append(self.upstream.play(self.key, Scenario(self.name, steps, threads or {}, route, rules)))
+        scenario = Scenario(self.name, steps, threads or {}, route, rules, judge)
+        self._scripts.append(self.upstream.play(self.key, scenario))
         return self.script
 
     @staticmethod

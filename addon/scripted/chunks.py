@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Json = dict[str, Any]
@@ -24,11 +24,13 @@ USAGE: Json = {
 
 @dataclass(frozen=True)
 class Call:
-    """One tool call of the scripted model. ``arguments`` is the text as streamed; it need not be JSON."""
+    """One tool call of the scripted model. ``arguments`` is the text as streamed; it need not be JSON.
+    ``extra`` holds what a provider hangs on a call and wants back (a signature)."""
 
     name: str
     arguments: str
     id: str = ""
+    extra: Json = field(default_factory=dict)
 
     @staticmethod
     def of(name: str, arguments: Json, id: str = "") -> Call:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from addon.scripted.chunks import Call
 from addon.scripted.replies import Said
 
 Json = dict[str, Any]
+Differences = Callable[[str, Json, Said], Iterator[str]]
 REASONING_FIELDS = ("reasoning_content", "reasoning", "reasoning_details")
 
 
@@ -44,8 +45,9 @@ def _reasoning_of(message: Json, field: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def reasoning_returned(body: Json, said: Sequence[Said]) -> Iterator[str]:
+def reasoning_returned(body: Json, said: Sequence[Said], differences: Differences | None = None) -> Iterator[str]:
     """Reasoning that led to calls comes back byte for byte, in the field it came in, on the message of its calls.
+    ``differences`` may judge otherwise: a label, the message and what was said -> complaints.
 
     A turn whose calls come back in several messages (old Codex versions put each output right behind its call) must
     repeat it on each of them.
@@ -60,7 +62,8 @@ def reasoning_returned(body: Json, said: Sequence[Said]) -> Iterator[str]:
             yield f"{label} holds calls that the model did not make, or not in this order"
             continue
         # A reply that was cut and asked for again made the same calls twice; either may be the one that is meant.
-        problems = {place: list(_differences(label, message, said[place])) for place in places}
+        judge = differences or _differences
+        problems = {place: list(judge(label, message, said[place])) for place in places}
         place = next((place for place in places if not problems[place]), places[0])
         yield from problems[place]
         left = {
@@ -93,7 +96,7 @@ def prefix_break(old: Json, new: Json) -> str:
     """Where ``new`` stops beginning with ``old`` (a provider's prompt cache is lost from there), or ``""``."""
     old_tools, new_tools = old.get("tools") or [], new.get("tools") or []
     if new_tools[: len(old_tools)] != old_tools:
-        names = [[tool["function"]["name"] for tool in tools] for tools in (old_tools, new_tools)]
+        names = [[(tool.get("function") or tool).get("name") for tool in tools] for tools in (old_tools, new_tools)]
         return f"the tools changed: {names[0]} became {names[1]}" if names[0] != names[1] else "a tool changed"
     before, after = old["messages"], new["messages"]
     for number, message in enumerate(before):

@@ -54,6 +54,7 @@ class Said:
     reasoning: str = ""
     field: str = "reasoning_content"
     calls: tuple[Call, ...] = ()
+    details: tuple[Json, ...] = ()  # reasoning_details as they have to come back
 
 
 @dataclass(frozen=True)

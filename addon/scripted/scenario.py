@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import EllipsisType
-from typing import Any
+from typing import Any, Protocol
 
 from addon.scripted.chunks import Call
 from addon.scripted.memory import prefix_break, reasoning_returned
@@ -28,6 +28,7 @@ class Seen:
     thread: str = ""
     complaints: list[str] = field(default_factory=list)
     left_early: bool = False  # the client closed before the reply was written
+    path: str = ""
 
     @property
     def messages(self) -> list[Json]:
@@ -35,7 +36,7 @@ class Seen:
 
     @property
     def tools(self) -> list[str]:
-        return [tool["function"]["name"] for tool in self.body.get("tools") or ()]
+        return [tool["function"]["name"] for tool in self.body.get("tools") or () if "function" in tool]
 
     def tool(self, *parts: str) -> str:
         """The offered tool whose name ends with the last part and holds the others (``"mcp__tiny", "echo"``)."""
@@ -110,6 +111,14 @@ SIDE_REPLIES: Mapping[str, Step] = {
 }
 
 
+class Judge(Protocol):
+    """A provider whose own rules hold in place of the rules by name. A complaint of its has a `text`."""
+
+    def judge(self, body: Json, said: Sequence[Said]) -> Sequence[Any]: ...
+
+    def refuse(self, complaint: Any) -> Reply: ...
+
+
 @dataclass(frozen=True)
 class Scenario:
     """Replies by thread, in order. A final ``...`` repeats the last one for ever."""
@@ -119,6 +128,7 @@ class Scenario:
     threads: Mapping[str, Sequence[Step | EllipsisType]] = field(default_factory=dict)
     route: Callable[[Seen], str] = route_by_kind
     rules: frozenset[str] = ALL_RULES
+    judge: Judge | None = None  # with one, only the rules that need a thread's past are left of `rules`
 
 
 class Script:
@@ -132,13 +142,12 @@ class Script:
         self._played: dict[str, int] = {}
         self._before: dict[str, Json] = {}
 
-    def receive(self, body: Json, headers: Mapping[str, str], at: float) -> tuple[Seen, Reply]:
+    def receive(self, body: Json, headers: Mapping[str, str], at: float, path: str = "") -> tuple[Seen, Reply]:
         """Judge a request and choose its reply. A request that breaks a rule gets 400 and costs no step."""
-        seen = Seen(len(self.seen) + 1, at, headers, body)
+        seen = Seen(len(self.seen) + 1, at, headers, body, path=path)
         self.seen.append(seen)
-        self._judge(seen)
-        if seen.complaints:
-            return seen, error(400, "; ".join(seen.complaints))
+        if refusal := self._judge(seen):
+            return seen, refusal
         seen.thread = self.scenario.route(seen)
         self._compare(seen)
         try:
@@ -163,13 +172,20 @@ class Script:
                 found.append(f"thread {name}: {played} of {len(steps)} replies asked for")
         return found
 
-    def _judge(self, seen: Seen) -> None:
-        rules = self.scenario.rules
+    def _judge(self, seen: Seen) -> Reply | None:
+        """The refusal of a request that breaks a rule."""
+        rules, judge = self.scenario.rules, self.scenario.judge
+        if judge is not None:
+            own = judge.judge(seen.body, self._said)
+            for complaint in own:
+                self._complain(seen, complaint.text)
+            return judge.refuse(own[0]) if own else None
         found = complaints(seen.body, rules)
         if not found and "reasoning_returned" in rules:
             found = list(reasoning_returned(seen.body, self._said))
         for text in found:
             self._complain(seen, text)
+        return error(400, "; ".join(seen.complaints)) if found else None
 
     def _compare(self, seen: Seen) -> None:
         """Requests of a thread begin with the one before. A compaction starts the conversation anew."""

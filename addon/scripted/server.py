@@ -83,6 +83,7 @@ class ScriptedUpstream:
         if method != "POST" or not path.endswith("/chat/completions"):
             return None, error(404, f"Unknown request URL: {method} {path}")
         key = headers.get("authorization", "").removeprefix("Bearer ")
+        key = key or headers.get("api-key", "") or headers.get("x-api-key", "")
         script = self._scripts.get(key) or self._scripts.get("*")
         if script is None:
             return None, error(401, f"No script is played for the key {key!r}", code="invalid_api_key")
@@ -92,7 +93,7 @@ class ScriptedUpstream:
             return None, error(400, f"We could not parse the JSON body of your request: {problem}")
         if not isinstance(value, dict):
             return None, error(400, "The body of your request must be an object")
-        return script.receive(value, headers, asyncio.get_running_loop().time())
+        return script.receive(value, headers, asyncio.get_running_loop().time(), path)
 
 
 def _parse_head(head: bytes) -> tuple[str, str, dict[str, str]]:

@@ -86,13 +86,13 @@ async def play_rows(
                     return result
 
             results = list(await asyncio.gather(*(one(row) for row in rows)))
-            return [*results, *_relay_findings(relay)]
+            return [*results, *relay_findings(relay)]
     finally:
         if keep is None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _relay_findings(relay: Relay) -> list[Result]:
+def relay_findings(relay: Relay) -> list[Result]:
     """The shared relay is a row by itself if it printed a traceback: no row can be blamed for it."""
     printed = relay.printed()
     at = printed.find("Traceback (most recent call last)")

@@ -298,3 +298,17 @@ async def test_a_date_to_wait_for_is_told_in_seconds(proxy) -> None:
     assert error["code"] == "rate_limit_exceeded"
     assert wait is not None
     assert 25 <= int(wait[1]) <= 31
+
+
+@pytest.mark.parametrize("unit", [1, 1000])
+async def test_a_reset_as_a_moment_in_time_is_told_in_seconds(proxy, unit: int) -> None:
+    moment = int((datetime.datetime.now(datetime.UTC).timestamp() + 30) * unit)
+    async with proxy(answers("429 Too Many", b'{"error":"slow"}', X_RateLimit_Reset=str(moment))) as relay:
+        wait = re.search(r"try again in ([\d.]+)s", (await relay.ask()).failure()["message"])
+    assert wait is not None
+    assert 25 <= float(wait[1]) <= 31
+
+
+async def test_a_known_provider_is_called_by_its_name(proxy) -> None:
+    async with proxy(answers("402 Payment Required", b'{"error":"pay"}'), relay_profile="deepseek") as relay:
+        assert (await relay.ask()).failure()["message"] == "pay (DeepSeek, HTTP 402)"

@@ -385,3 +385,23 @@ async def test_options_reach_the_chat_request(proxy) -> None:
     assert "top_p" not in chat
     assert json.loads(reply.body.split(b"data: ")[1].split(b"\n")[0])["response"]["model"] == "gpt-test"
     assert client.metadata["relay"]["model"] == "deep-model"
+
+
+@pytest.mark.parametrize(
+    ("opts", "key"), [({}, CODEX["authorization"].split()[1]), ({"relay_api_key": "sk-0123456789"}, "sk-0123456789")]
+)
+async def test_the_key_stands_where_the_provider_looks_for_it(proxy, opts: dict[str, str], key: str) -> None:
+    async with proxy(relay_profile="azure", **opts) as relay:
+        await relay.ask()
+        client, upstream = await relay.turn()
+    (seen,) = relay.upstream.seen
+    assert (seen.headers["api-key"], seen.headers.get("authorization")) == (key, None)
+    assert upstream.request.headers["api-key"] == client.request.headers["authorization"].split()[-1] == "[scrubbed]"
+
+
+async def test_a_token_is_a_bearers_whatever_the_keys_are(proxy) -> None:
+    token = "eyJhbGciOiJub25lIn0" + ".eyJzdWIiOiIxIn0" + ".c2ln"
+    async with proxy(relay_profile="azure") as relay:
+        await relay.ask(headers={**CODEX, "authorization": f"Bearer {token}"})
+    (seen,) = relay.upstream.seen
+    assert (seen.headers["authorization"], seen.headers.get("api-key")) == (f"Bearer {token}", None)

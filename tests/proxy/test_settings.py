@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from mitmproxy.test import taddons
 
 from addon import compat, settings
 from addon.settings import Settings, Upstream, parse
+from relay_translate import find_profile
 
 HERE = Upstream("http", "127.0.0.1", 8000)
 THERE = Upstream("https", "provider.test", 443)
@@ -73,6 +75,11 @@ def test_the_host_header_follows_the_url(upstream: Upstream, authority: str) -> 
         ({"relay_drop_params": "messages"}, "can't be left out"),
         ({"relay_drop_params": "a", "relay_extra_params": '{"a": 1}'}, "in one only"),
         ({"relay_profile": "nonsense"}, "generic"),
+        ({"relay_disable_quirks": "think-tags, leaked"}, "leaked; known are think-tags, "),
+        ({"relay_disable_quirks": "think-tags leaked-dsml"}, "known are think-tags, "),
+        ({"relay_profile": "/nowhere/own.toml"}, "can't be read"),
+        ({"relay_web_search": "on"}, "auto or off"),
+        ({"relay_search": "google"}, "searxng:URL"),
     ],
 )
 def test_a_wrong_value_names_option_and_remedy(values: dict[str, str], words: str) -> None:
@@ -80,6 +87,48 @@ def test_a_wrong_value_names_option_and_remedy(values: dict[str, str], words: st
         parsed(**dict[str, Any](values))
     assert str(raised.value).startswith(next(iter(values))) or len(values) > 1
     assert words in str(raised.value)
+
+
+def test_a_file_says_how_a_provider_differs(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'base = "openai"\nsystem_role = "system"\n[tools]\nmost = 8\n[error_codes]\n77 = "quota"\n'
+        '[variants."big-*"]\nimages = false\n'
+    )
+    chosen = parsed(relay_profile=str(path), relay_model_map="small=big-one")
+    path.unlink()  # read when it is set, not with each turn
+    profile = chosen.profile_for(HERE, "other")
+    assert (profile.name, profile.system_role, profile.tools.most) == ("mine", "system", 8)
+    assert profile.max_tokens_field == "max_completion_tokens"
+    assert profile.error_codes == {"77": "quota"}
+    assert (profile.images, chosen.profile_for(HERE, "small").images) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("sytem_role = 'x'", "sytem_role: there is no such key; valid are "),
+        ("[tools]\nmost = 'many'", "tools.most: must be int"),
+        ("base = 'nonsense'", "base: unknown profile 'nonsense'; known are"),
+        ("auth = 'basic'", "auth: must be one of 'bearer'"),
+        ("[error_codes]\n77 = 'qouta'", "error_codes.77: must be one of 'overflow'"),
+        ("[finish_reasons]\nweird = 'end'", "finish_reasons.weird: must be one of 'stop'"),
+        ("auth = ", "Invalid value"),
+    ],
+)
+def test_a_wrong_file_names_itself_and_the_key(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(text)
+    with pytest.raises(OptionsError) as raised:
+        parsed(relay_profile=str(path))
+    assert str(raised.value).startswith(f"relay_profile={str(path)!r}: ")
+    assert words in str(raised.value)
+
+
+def test_the_hosted_search_is_left_out_when_told_so() -> None:
+    assert parsed().request_options(HERE, find_profile(), codex=True).web_search
+    assert parsed(relay_web_search="auto").request_options(HERE, find_profile(), codex=True).web_search
+    assert not parsed(relay_web_search="off").request_options(HERE, find_profile(), codex=True).web_search
 
 
 @pytest.mark.parametrize(

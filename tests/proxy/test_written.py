@@ -180,6 +180,7 @@ async def test_pieces_tell_how_the_answer_arrived(proxy, encoding: str) -> None:
 async def test_a_recording_tells_versions_and_options(proxy, tmp_path: Path) -> None:
     path = tmp_path / "x.flow"
     options = {"relay_model_map": "m=other", "relay_extra_params": '{"temperature": 0.5}', "relay_drop_params": "seed"}
+    options["relay_disable_quirks"] = "leaked-glm, cut-note"
     headers = {**HEADERS, "user-agent": "codex_exec/0.169.0 (Linux)"}
     async with proxy(save_stream_file=str(path), **options) as relay:
         await relay.ask(ASKED, headers=headers)
@@ -191,6 +192,8 @@ async def test_a_recording_tells_versions_and_options(proxy, tmp_path: Path) -> 
         "model_map": {"m": "other"},
         "extra_params": {"temperature": 0.5},
         "drop_params": ["seed"],
+        "disabled_quirks": ["cut-note", "leaked-glm"],
+        "web_search": True,
     }
     assert turn.chat_request["temperature"] == 0.5
 

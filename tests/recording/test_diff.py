@@ -198,10 +198,10 @@ def test_flow_files_and_their_fixtures_say_the_same(tmp_path: Path) -> None:
 def test_an_endpoint_that_the_relay_refuses_is_not_known(tmp_path: Path) -> None:
     old, new = (
         recording(tmp_path / "a.flow", "0.98.0"),
-        recording(tmp_path / "b.flow", "0.169.0", "/v1/alpha/search?x=1"),
+        recording(tmp_path / "b.flow", "0.169.0", "/v1/responses/compact?x=1"),
     )
     difference = compare(find_inventory(str(old), tmp_path), find_inventory(str(new), tmp_path), "A", "B")
-    assert [row.name for row in difference.unknown] == ["POST /v1/alpha/search"]
+    assert [row.name for row in difference.unknown] == ["POST /v1/responses/compact"]
 
 
 def test_texts_that_are_stored_once_are_compared_whole(tmp_path: Path) -> None:

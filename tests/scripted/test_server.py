@@ -128,3 +128,15 @@ def test_shapes_carry_the_same_call() -> None:
 def test_frame_is_one_event() -> None:
     assert frame({"a": "ü"}) == 'data: {"a": "ü"}\n\n'.encode()
     assert frame({"a": "ü"}, ascii_only=True) == b'data: {"a": "\\u00fc"}\n\n'
+
+
+async def test_a_key_in_a_header_of_its_own_is_a_key_and_the_path_is_remembered() -> None:
+    async with ScriptedUpstream() as upstream:
+        script = upstream.play("k", Scenario("one", (answer("Hi."),)))
+        reader, writer = await asyncio.open_connection(upstream.host, upstream.port)
+        data = json.dumps(BODY).encode()
+        head = b"POST /openai/v1/chat/completions?a=b HTTP/1.1\r\nHost: x\r\napi-key: k\r\n"
+        writer.write(head + b"Content-Length: %d\r\n\r\n" % len(data) + data)
+        assert (await reader.readline()).split()[1] == b"200"
+        writer.close()
+    assert [seen.path for seen in script.seen] == ["/openai/v1/chat/completions"]

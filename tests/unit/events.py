@@ -19,6 +19,10 @@ LETTERS = {
     "response.reasoning_summary_text.delta": "d",
     "response.function_call_arguments.delta": "d",
     "response.custom_tool_call_input.delta": "d",
+    "response.output_text.annotation.added": "n",
+    "response.web_search_call.in_progress": "s",
+    "response.web_search_call.searching": "s",
+    "response.web_search_call.completed": "s",
     "response.output_text.done": "t",
     "response.reasoning_summary_text.done": "t",
     "response.function_call_arguments.done": "t",
@@ -28,17 +32,18 @@ LETTERS = {
     "response.output_item.done": "z",
 }
 ORDER = {
-    "message": "apd+tez",
+    "message": "apd+n*tez",
     "reasoning": "a(pd+te)?z",
     "function_call": "ad+tz",
     "custom_tool_call": "ad*tz",
     "tool_search_call": "az",
     "local_shell_call": "az",
     "compaction": "az",
+    "web_search_call": "asssz",
 }
 PREFIX = {
     "message": "msg", "reasoning": "rs", "function_call": "fc", "custom_tool_call": "ctc", "tool_search_call": "tsc",
-    "local_shell_call": "lsh", "compaction": "cmp",
+    "local_shell_call": "lsh", "compaction": "cmp", "web_search_call": "ws",
 }  # fmt: skip
 EVENT = re.compile(r"event: (?P<name>[a-z_.]+)\ndata: (?P<data>[^\n]*)\n\n")
 
@@ -124,9 +129,12 @@ def _check_item(events: list[Json]) -> Json:
 
 def _check_message(added: Json, item: Json, text: str, events: list[Json]) -> None:
     assert added["content"] == [] and item["role"] == added["role"] == "assistant"
-    part = {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
+    cited = [event["annotation"] for event in events if "annotation" in event]
+    assert [event["annotation_index"] for event in events if "annotation" in event] == list(range(len(cited)))
+    assert all(0 <= each["start_index"] <= each["end_index"] <= len(text) and each["url"] for each in cited)
+    part = {"type": "output_text", "text": text, "annotations": cited, "logprobs": []}
     assert item["content"] == [part] and text
-    assert events[1]["part"] == part | {"text": ""}
+    assert events[1]["part"] == part | {"text": "", "annotations": []}
     assert events[-3]["text"] == text
     assert events[-2]["part"] == part
     assert all(event["content_index"] == 0 for event in events[1:-1])
@@ -154,6 +162,12 @@ def _check_custom(added: Json, item: Json, text: str, events: list[Json]) -> Non
     assert item["input"] == events[-2]["input"] == text
 
 
+def _check_search(added: Json, item: Json, text: str, events: list[Json]) -> None:
+    assert item["action"]["type"] == added["action"]["type"] == "search"
+    assert isinstance(item["action"]["query"], str)
+    assert all(source["type"] == "url" and source["url"] for source in item["action"].get("sources", []))
+
+
 def _check_other(added: Json, item: Json, text: str, events: list[Json]) -> None:
     assert len(events) == 2
 
@@ -163,6 +177,7 @@ _CHECKS = {
     "reasoning": _check_reasoning,
     "function_call": _check_function,
     "custom_tool_call": _check_custom,
+    "web_search_call": _check_search,
 }
 
 

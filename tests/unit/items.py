@@ -87,7 +87,7 @@ def check_history(sent: list[Json]) -> None:
         else:
             assert waiting == []
         if message["role"] == "assistant":
-            assert message["content"] or message.get("tool_calls")
+            assert message.get("content") or message.get("tool_calls")
             waiting = [call["id"] for call in message.get("tool_calls", [])]
             assert seen.isdisjoint(waiting) and len(set(waiting)) == len(waiting)
             seen.update(waiting)

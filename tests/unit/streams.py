@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from relay_translate import StreamTranslator, TurnContext, TurnSummary
-from relay_translate.tools import ToolTable
+from relay_translate.tools import ToolTable, parameter_types
 
 from .events import check_events, parse_events
 
@@ -34,7 +34,8 @@ def counted_ids(first: int = 0) -> Callable[[str], str]:
 def context(tools: Iterable[Json] = TOOLS, **fields: Any) -> TurnContext:
     table = ToolTable()
     table.offer(tools)
-    return TurnContext(**{"model": "m", "requested_model": "gpt-x", "tools": table.refs(), "provider": "host"} | fields)
+    offered = {"tools": table.refs(), "parameters": parameter_types(table.listed())}
+    return TurnContext(**{"model": "m", "requested_model": "gpt-x", "provider": "host"} | offered | fields)
 
 
 def chunk(delta: Json | None = None, finish: str | None = None, **extra: Any) -> Json:
@@ -136,6 +137,12 @@ def _brief(item: Json) -> tuple[Any, ...]:
             return "custom_tool_call", item["name"], item["input"]
         case "tool_search_call":
             return "tool_search_call", item["arguments"]
+        case "web_search_call":
+            return (
+                "web_search_call",
+                item["action"]["query"],
+                [each["url"] for each in item["action"].get("sources", [])],
+            )
         case "local_shell_call":
             return "local_shell_call", item["action"]
     return item["type"], item.get("encrypted_content")

@@ -6,9 +6,11 @@ import json
 
 import pytest
 
+from relay_translate import Profile
+
 from .streams import DONE, brief, call, chunk, event, play, play_chunks, stop, stream, text
 
-CUT = ["length", "max_tokens", "max_output_tokens", "model_length", "model_context_window_exceeded"]
+CUT = ["length", "max_tokens", "max_output_tokens", "model_length"]
 FILTERED = ["content_filter", "sensitive", "safety", "content_filtered", "recitation"]
 BROKEN = ["network_error", "insufficient_system_resource", "error", "abort", "aborted"]
 HALF_CALL = [call('{"cmd":"rm -r', "exec_command", "a", 1)]
@@ -61,7 +63,41 @@ def test_a_text_cut_by_the_limit_is_an_answer_for_codex_and_says_so(reason):
     ]
 
 
-@pytest.mark.parametrize("reason", CUT)
+def test_a_text_cut_by_a_full_window_says_so():
+    played = play_chunks(text("Hello"), stop("model_context_window_exceeded"))
+    assert brief(played.items) == [("message", "Hello\n\n[The answer stops here: the model's context window is full.]")]
+
+
+def test_a_full_window_before_any_answer_makes_codex_compact():
+    assert play_chunks(stop("model_context_window_exceeded")).error["code"] == "context_length_exceeded"
+
+
+@pytest.mark.parametrize(
+    ("means", "status", "ending"),
+    [
+        ("stop", "completed", None),
+        ("length", "completed", None),
+        ("content_filter", "failed", "invalid_prompt"),
+        ("error", "failed", "server_error"),
+    ],
+)
+def test_a_profile_says_what_its_own_finish_reasons_mean(means, status, ending):
+    profile = Profile(name="own", finish_reasons={"weird": means})
+    played = play_chunks(text("Hello"), stop("weird"), profile=profile)
+    assert (played.end["status"], (played.end["error"] or {}).get("code")) == (status, ending)
+    assert played.summary.finish_reason == "weird"
+
+
+def test_a_profile_says_what_its_own_error_codes_mean():
+    profile = Profile(name="own", title="Own AI", error_codes={"77": "quota"})
+    played = play_chunks(
+        {"base_resp": {"status_code": 77, "status_msg": "Boom"}}, profile=profile, provider="Own AI"
+    )
+    assert played.error == {"code": "insufficient_quota", "message": "Boom (Own AI)"}
+    assert play_chunks(text("Hi"), end=b"", provider="Own AI").error["message"].startswith("Own AI: ")
+
+
+@pytest.mark.parametrize("reason", [*CUT, "model_context_window_exceeded"])
 def test_a_text_cut_by_the_limit_is_incomplete_for_other_clients(reason):
     played = play_chunks(text("Hello"), stop(reason), codex=False)
     assert played.end["incomplete_details"] == {"reason": "max_output_tokens"}
@@ -175,10 +211,12 @@ ERRORS = [
     ({"error": {"message": "Boom", "type": "server_error", "code": None}}, "server_error"),
     ({"error": {"message": "Boom", "code": 502}}, "server_error"),
     ({"error": "Boom"}, "server_error"),
-    ({"type": "error", "error": {"type": "overloaded_error", "message": "Boom"}}, "server_error"),
+    ({"type": "error", "error": {"type": "overloaded_error", "message": "Boom"}}, "rate_limit_exceeded"),
     ({"object": "error", "message": "Boom", "code": 500}, "server_error"),
     ({"id": "r", "choices": [{"index": 0, "delta": {"content": ""}, "finish_reason": "error"}], "error": {"code": 502, "message": "Boom"}}, "server_error"),
     ({"choices": [], "x_groq": {"id": "r", "error": "Boom"}}, "server_error"),
+    ({"id": "r", "choices": [{"index": 0, "delta": {}, "finish_reason": "error", "error": {"code": 503, "message": "Boom"}}]}, "server_error"),
+    ({"error": {"message": "Boom"}, "status_code": 400}, "invalid_prompt"),
     ({"choices": None, "base_resp": {"status_code": 1000, "status_msg": "Boom"}}, "server_error"),
     ({"error": {"message": "Boom", "type": "invalid_request_error", "code": None}}, "invalid_prompt"),
     ({"error": {"message": "Boom", "code": "data_inspection_failed"}}, "invalid_prompt"),

@@ -1,4 +1,4 @@
-"""What a provider's error means to the client: shapes of bodies, classes, waits."""
+"""What a provider's error means to the client: its class, and how it is told."""
 
 from __future__ import annotations
 
@@ -15,80 +15,11 @@ from relay_translate import (
     error_stream,
     translate_error,
 )
-from relay_translate.errors import read_error, stream_error
+from relay_translate.errors import stream_error
 
+from .error_answers import answer
 from .events import check_events, parse_events
 from .streams import counted_ids
-
-
-def answer(status, body, headers=None, provider=""):
-    data = body if isinstance(body, bytes) else json.dumps(body, ensure_ascii=False).encode()
-    return translate_error(status, headers or {}, data, provider=provider)
-
-
-SHAPES = [
-    ({"error": {"message": "Boom", "type": "t", "param": None, "code": "c"}}, "Boom", "c", "t"),
-    ({"error": {"message": "Boom", "code": 400}}, "Boom", "400", ""),
-    ({"error": {"message": "Boom", "code": None, "type": None}}, "Boom", "", ""),
-    ({"error": {"code": "1113", "message": "Boom"}}, "Boom", "1113", ""),
-    ({"object": "error", "message": "Boom", "type": "t", "param": None, "code": "3051"}, "Boom", "3051", "t"),
-    ({"message": "Boom", "type": "t", "code": "c"}, "Boom", "c", "t"),
-    ({"code": "Some prose", "error": "Boom"}, "Boom", "Some prose", ""),
-    ({"error": "Boom"}, "Boom", "", ""),
-    ([{"error": {"code": 400, "message": "Boom", "status": "INVALID_ARGUMENT"}}], "Boom", "400", "INVALID_ARGUMENT"),
-    ({"type": "error", "error": {"type": "t", "message": "Boom", "http_code": "400"}, "request_id": "r"}, "Boom", "", "t"),
-    ({"base_resp": {"status_code": 1008, "status_msg": "Boom"}}, "Boom", "1008", ""),
-    ({"detail": "Boom"}, "Boom", "", ""),
-    ({"status": 422, "title": "Unprocessable", "detail": "Boom"}, "Boom", "Unprocessable", ""),
-    ({"detail": [{"type": "missing", "loc": ["body"], "msg": "Boom"}]}, '[{"type": "missing", "loc": ["body"], "msg": "Boom"}]', "", ""),
-    ({"error": {"message": "Provider returned error", "code": 400, "metadata": {"raw": '{"error":{"message":"Boom"}}'}}}, "Provider returned error: Boom", "400", ""),
-    ({"error": {"message": "Provider returned error", "code": 400, "metadata": {"raw": "Boom"}}}, "Provider returned error: Boom", "400", ""),
-    ({"error": {"message": "Boom", "code": 400, "metadata": {"error_type": "context_length_exceeded"}}}, "Boom", "400", "context_length_exceeded"),
-    ({"error": {"why": "Boom"}}, '{"why": "Boom"}', "", ""),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("body", "message", "code", "kind"), SHAPES)
-def test_every_shape_of_error_body_is_read(body, message, code, kind):
-    error = read_error(body)
-    assert (error.message, error.code, error.type) == (message, code, kind)
-    assert answer(400, body).message == message
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        None,
-        5,
-        "Boom",
-        [],
-        {},
-        {"choices": []},
-        {"choices": [], "message": "hi"},
-        {"error": None},
-        {"base_resp": {"status_code": 0}},
-    ],
-)
-def test_what_is_no_error_is_none(body):
-    assert read_error(body) is None
-    assert stream_error(body) is None
-
-
-@pytest.mark.parametrize(
-    ("body", "message"),
-    [
-        (b"<html><head><title>502 Bad\n Gateway</title></head><body>x</body></html>", "502 Bad Gateway"),
-        (b"<!DOCTYPE html><body><style>p{}</style><h1>Sorry</h1><p>down</body>", "Sorry down"),
-        (b"upstream connect error", "upstream connect error"),
-        (b"", "no reason given"),
-        (b"\xff\xfe", "\ufffd\ufffd"),
-        (b'data: {"error":{"message":"Boom"}}\n\n', "Boom"),
-        (b'{"error":', '{"error":'),
-        (b'{"a":' * 10_000, ('{"a":' * 10_000)[:2000]),
-    ],
-)
-def test_bodies_that_are_no_json_are_quoted(body, message):
-    assert answer(502, body).message == message
 
 
 def test_the_sentence_names_provider_and_status():
@@ -107,7 +38,6 @@ OVERFLOWS = [
     "Input length 300000 exceeds the maximum allowed input length of 262144 tokens.",
     "Prompt too long",
     "Prompt exceeds max length",
-    "invalid params, context window exceeds limit (2013)",
     "The input (516368 tokens) is longer than the model's context length (262144 tokens).",
     "`inputs` tokens + `max_new_tokens` must be <= 131073. Given: 140000 `inputs` tokens",
     "The prompt is too long: 798932, model maximum context length: 262143",
@@ -140,6 +70,12 @@ OVERFLOWS = [
 def test_every_wording_of_too_long_makes_codex_compact(wording, status):
     error = answer(status, {"error": {"message": wording}})
     assert (error.code, error.status, error.message) == ("context_length_exceeded", 400, wording)
+
+
+def test_a_sentence_that_can_mean_a_picture_says_so():
+    error = answer(400, {"error": {"message": "invalid params, context window exceeds limit (2013)"}}, provider="host")
+    assert error.code == "context_length_exceeded"
+    assert error.message.endswith("(2013) [MiniMax says the same of a picture above 10 MB] (host, HTTP 400)")
 
 
 @pytest.mark.parametrize(
@@ -197,45 +133,6 @@ def test_out_of_credit_stops(status, error):
     assert (told.code, told.status, told.retry_after) == ("insufficient_quota", 402 if status == 402 else 429, None)
 
 
-WAITS = [
-    ("Please try again in 10.7s.", {}, 10.7),
-    ("Please try again in 500ms.", {}, 0.5),
-    ("Please try again in 7m54.5s. Visit the console", {}, 474.5),
-    ("Please try again in 2 minutes", {}, 120.0),
-    ("retry after 20 seconds", {}, 20.0),
-    ("You exceeded your current quota. Please retry in 59.28s.", {}, 59.28),
-    ("Slow down", {}, 5.0),
-    ("Slow down", {"retry-after": "7"}, 7.0),
-    ("Slow down", {"retry-after": "0"}, 0.0),
-    ("Slow down", {"retry-after": "0.25"}, 0.25),
-    ("Slow down", {"retry-after": "7", "retry-after-ms": "1500"}, 1.5),
-    ("Slow down", {"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT"}, 5.0),
-    ("Slow down", {"retry-after": "-1"}, 5.0),
-    ("Slow down", {"retry-after": "nan"}, 5.0),
-    ("Slow down", {"retry-after": "1e9"}, 5.0),
-    ("Please try again in 3s", {"retry-after": "9"}, 9.0),
-]
-
-
-@pytest.mark.parametrize(("message", "headers", "wait"), WAITS)
-def test_a_rate_limit_says_when_to_try_again(message, headers, wait):
-    error = answer(429, {"error": {"message": message}}, headers)
-    assert (error.code, error.status) == ("rate_limit_exceeded", 429)
-    assert error.retry_after == pytest.approx(wait)
-
-
-@pytest.mark.parametrize(
-    ("message", "sentence"),
-    [
-        ("Slow down.", "Slow down. Please try again in 5s."),
-        ("Please try again in 10.7s.", "Please try again in 10.7s."),
-        ("Please try again in 1m2.5s", "Please try again in 1m2.5s. Please try again in 62.5s."),
-    ],
-)
-def test_the_wait_stands_in_the_sentence_as_codex_reads_it(message, sentence):
-    assert answer(429, {"error": message}).message == sentence
-
-
 CLASSES = [
     (300, "invalid_prompt", 502), (400, "invalid_prompt", 400), (401, "invalid_prompt", 401), (403, "invalid_prompt", 403),
     (404, "invalid_prompt", 404), (405, "invalid_prompt", 405), (422, "invalid_prompt", 422), (408, "server_error", 408),
@@ -274,6 +171,73 @@ def test_an_overloaded_server_that_names_a_wait_is_waited_for():
 )
 def test_moderation_stops(status, code):
     assert answer(status, {"error": {"message": "Boom", "code": code}}).code == "invalid_prompt"
+
+
+REFUSALS = [  # status, body -> status, type and code for other clients
+    (400, {"code": "Client specified an invalid argument", "error": "Incorrect API key provided: xa***b."}, 401, "authentication_error", "Client specified an invalid argument"),
+    (400, [{"error": {"code": 400, "message": "API key not valid. Please pass a valid API key.", "status": "INVALID_ARGUMENT"}}], 401, "authentication_error", "invalid_api_key"),
+    (401, {"error": {"message": "Boom", "code": 401}}, 401, "authentication_error", "invalid_api_key"),
+    (403, {"error": {"message": "invalid_api_key"}}, 401, "authentication_error", "invalid_api_key"),
+    (403, {"error": {"message": "Boom"}}, 403, "permission_error", None),
+    (400, {"error": {"message": "Invalid model: foo", "code": "1500"}}, 404, "not_found_error", "model_not_found"),
+    (404, {"error": {"message": "The model `x` does not exist.", "code": 404}}, 404, "not_found_error", "model_not_found"),
+    (404, {"error": {"code": "DeploymentNotFound", "message": "Boom"}}, 404, "not_found_error", "DeploymentNotFound"),
+    (403, {"error": {"message": "Your input was flagged.", "code": 403, "metadata": {"reasons": ["violence"]}}}, 400, "invalid_request_error", "content_filter"),
+    (400, {"error": {"code": "content_filter", "message": "Boom", "innererror": {"code": "ResponsibleAIPolicyViolation"}}}, 400, "invalid_request_error", "content_filter"),
+    (403, {"code": "c", "error": "Content violates usage guidelines."}, 400, "invalid_request_error", "c"),
+    (500, {"error": {"code": 500, "message": "Failed to parse tools: Unsupported tool type", "type": "server_error"}}, 400, "invalid_request_error", "500"),
+    (500, {"error": {"message": "Conversation roles must alternate user/assistant/user/assistant/..."}}, 400, "invalid_request_error", None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("status", "body", "told", "kind", "code"), REFUSALS)
+def test_a_refusal_stops_codex_and_tells_other_clients_why(status, body, told, kind, code):
+    error = answer(status, body)
+    assert (error.code, error.status, error.type) == ("invalid_prompt", told, kind)
+    assert json.loads(error_body(error))["error"]["code"] == code
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 410, 413, 422])
+@pytest.mark.parametrize("message", ["The server is overloaded", "internal error", "try again in 5s", "Boom"])
+def test_a_request_at_fault_is_never_sent_again(status, message):
+    assert answer(status, {"error": {"message": message}}).code == "invalid_prompt"
+
+
+OWN_CODES = {"1": "overflow", "2": "quota", "3": "rate", "4": "overload", "5": "filter", "6": "auth", "7": "model",
+             "8": "refused", "9": "broken", "own_type": "quota", "10": "nonsense"}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ("1", "context_length_exceeded"), ("2", "insufficient_quota"), ("3", "rate_limit_exceeded"),
+        ("4", "rate_limit_exceeded"), ("5", "invalid_prompt"), ("6", "invalid_prompt"), ("7", "invalid_prompt"),
+        ("8", "invalid_prompt"), ("9", "server_error"), ("10", "server_error"),
+    ],
+)  # fmt: skip
+def test_a_profiles_codes_decide(code, told):
+    body = {"error": {"message": "Boom", "code": code}}
+    assert translate_error(500, {}, json.dumps(body).encode(), codes=OWN_CODES).code == told
+    assert stream_error(body, codes=OWN_CODES).code == told
+
+
+def test_a_profiles_codes_may_be_types():
+    body = b'{"error": {"message": "Boom", "type": "own_type"}}'
+    assert translate_error(429, {}, body, codes=OWN_CODES).code == "insufficient_quota"
+
+
+def test_one_code_for_everything_does_not_hide_what_is_too_long():
+    too_long = b'{"code": "8", "message": "Prompt contains 160907 tokens, too large for model with 131072 maximum"}'
+    assert translate_error(400, {}, too_long, codes=OWN_CODES).code == "context_length_exceeded"
+
+
+@pytest.mark.parametrize(("status", "code"), [(400, "context_length_exceeded"), (502, "server_error")])
+def test_a_profile_may_know_what_silence_means(status, code):
+    assert translate_error(status, {}, b"", codes={"empty_body": "overflow"}).code == code
+
+
+def test_silence_means_nothing_else():
+    assert answer(400, b"").code == "invalid_prompt"
 
 
 def test_a_call_that_the_server_refuses_to_pass_on_is_worth_another_try():

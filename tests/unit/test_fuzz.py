@@ -20,9 +20,11 @@ from relay_translate import (
     translate_request,
 )
 from relay_translate.profiles import PROFILES
+from relay_translate.quirks import QUIRKS
 
 from .events import check_events, parse_events
 from .items import check_history
+from .leaks import LEAKS
 from .streams import DONE, TOOLS, chunk, context, counted_ids, event, stop, text
 from .test_byte_stability import STEPS
 from .test_calls import SHAPES
@@ -84,10 +86,17 @@ STREAMS = [
         text("<think>b</think>c"),
         stop(),
     ],
-    *([text("cut"), stop("length")] for _ in range(5)),
+    *([text("cut"), stop("length")] for _ in range(15)),
     *([*shape, stop("tool_calls")] for shape in SHAPES.values()),
     *([text("Hi"), body] for body, _ in ERRORS),
+    *(
+        [text("Go.\n"), *(text(leak.block[i : i + 30]) for i in range(0, len(leak.block), 30)), stop()]
+        for leak in LEAKS.values()
+    ),
+    *([chunk({"reasoning_content": leak.block}), text("Hm."), stop()] for leak in LEAKS.values()),
 ]
+# Switched off, these two leave ids as they are, and the checks want good ones.
+SWITCHES = sorted(QUIRKS.keys() - {"missing-call-id", "repeated-call-id"})
 NAMES = ["exec_command", "apply_patch", "mcp__tiny__echo", "tool_search", "local_shell", "unknown"]
 
 
@@ -154,7 +163,7 @@ def test_a_damaged_request_is_translated_or_refused(seed):
         outcomes.add("translated")
         sent = json.loads(json_bytes(translated.body).decode("utf-8"))
         check_history(sent["messages"])
-        names = [tool["function"]["name"] for tool in sent.get("tools", [])]
+        names = [tool["function"]["name"] for tool in sent.get("tools", []) if "function" in tool]
         assert len(set(names)) == len(names)
         assert all(re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", name) for name in names)
     assert outcomes == {"translated", "refused"}
@@ -181,7 +190,8 @@ def test_a_damaged_stream_ends_well_formed(seed):
 
 def ending(data: bytes, dice: random.Random) -> str:
     seen: list[BaseException] = []
-    made = context(codex=dice.random() < 0.7, compaction=dice.random() < 0.1)
+    off = frozenset(dice.sample(SWITCHES, dice.choice([0, 0, 1, 5])))
+    made = context(codex=dice.random() < 0.7, compaction=dice.random() < 0.1, disabled_quirks=off)
     translator = StreamTranslator(made, new_id=counted_ids(), created_at=1, on_exception=seen.append)
     encoded, start = b"", 0
     while start < len(data):

@@ -237,7 +237,7 @@ def test_the_context_tells_the_answer_what_it_needs():
         options=RequestOptions(codex=False, provider="host"), instructions="I", temperature=0.5, tools=[F]
     )
     context = translated.context
-    assert (context.stream, context.codex, context.provider, context.profile_name) == (True, False, "host", "generic")
+    assert (context.stream, context.codex, context.provider, context.profile.name) == (True, False, "host", "generic")
     assert dict(context.echo) == {"instructions": "I", "temperature": 0.5, "tools": [F]}
     with pytest.raises(dataclasses.FrozenInstanceError):
         context.stream = False

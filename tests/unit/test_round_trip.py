@@ -12,6 +12,7 @@ import pytest
 
 from relay_translate import RequestOptions, translate_request
 from relay_translate.profiles import GENERIC, Profile
+from relay_translate.profiles.profile import Reasoning
 
 from .items import chat_call, chat_calls, output, tool, user
 from .streams import EXEC, PATCH, call, chunk, entry, play_chunks, stop, text
@@ -42,7 +43,7 @@ _RESPONSES = itertools.count(step=100)
 
 def answers(*chunks, model="m", profile=GENERIC, first_id=None):
     first_id = next(_RESPONSES) if first_id is None else first_id  # no two answers have the same id
-    items = play_chunks(*chunks, model=model, profile_name=profile.name, tools=TOOLS, first_id=first_id).items
+    items = play_chunks(*chunks, model=model, profile=profile, tools=TOOLS, first_id=first_id).items
     return [as_codex_keeps(item) for item in items]
 
 
@@ -202,7 +203,7 @@ def test_reasoning_of_another_provider_is_left_out():
 
 
 def test_a_profile_may_want_no_reasoning_back():
-    silent = Profile(name="silent", reasoning_input="none")
+    silent = Profile(name="silent", reasoning=Reasoning(back="none"))
     items = [user("Hi"), *answers(chunk({"reasoning": "Hm."}), text("Hello"), stop(), profile=silent), user("Next")]
     assert next_messages(items, profile=silent)[1] == {"role": "assistant", "content": "Hello"}
 

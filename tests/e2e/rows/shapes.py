@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
+
 from addon.scenarios.stage import Stage
 from addon.scripted import Call, answer, chunk, stream
 from addon.scripted.chunks import USAGE, usage_chunk
-from addon.scripted.replies import Said
+from addon.scripted.replies import Reply, Said
 from tests.e2e.rows import row
 from tests.e2e.rows.turns import shell
 
@@ -186,4 +189,71 @@ async def odd_framing(stage: Stage) -> None:
     stage.play(stream(*(whole[start : start + 7] for start in range(0, len(whole), 7)), done=False))
     await stage.codex("go")
     stage.says("Framed oddly — ünï 😀.")
+    stage.requests(1)
+
+
+def written(pieces: Iterable[str], said: Said, field: str = "content") -> Reply:
+    """An answer in these pieces, which mean `said`; the finish reason knows nothing of calls."""
+    return stream(START, *(chunk({field: piece}) for piece in pieces), STOP, usage_chunk(USAGE), said=said)
+
+
+@row("a call leaked as DSML")
+async def leaked_dsml(stage: Stage) -> None:
+    pieces = [
+        "I will look.\n\n<｜DS",
+        'ML｜tool_calls>\n<｜DSML｜invoke name="exec_',
+        'command">\n<｜DSML｜parameter name="cmd" ',
+    ]
+    pieces += ['string="true">echo "a < b"</｜DSML｜para', "meter>\n</｜DSML｜invoke>\n</｜DSML｜tool_calls>"]
+    stage.play(
+        written(pieces, Said("I will look.\n\n", calls=(shell('echo "a < b"'),))),
+        answer("The DSML call ran."),
+    )
+    run = await stage.codex("go")
+    stage.says("The DSML call ran.")
+    stage.requests(2)
+    stage.sent(2, "I will look.", "Output:\na < b\n")
+    stage.should("DSML｜" not in json.dumps(run.events, ensure_ascii=False), "the user saw markup")
+
+
+@row("two calls leaked with Kimi's tokens")
+async def leaked_kimi(stage: Stage) -> None:
+    calls = [
+        f'<|tool_call_begin|>functions.exec_command:{i}<|tool_call_argument_begin|>{{"cmd":"echo {word}"}}<|tool_call_end|>'
+        for i, word in enumerate(("left", "right"))
+    ]
+    whole = f"Checking.<|tool_calls_section_begin|>{''.join(calls)}<|tool_calls_section_end|>"
+    pieces = (whole[start : start + 9] for start in range(0, len(whole), 9))
+    stage.play(
+        written(pieces, Said("Checking.", calls=(shell("echo left"), shell("echo right")))),
+        answer("Both ran."),
+    )
+    await stage.codex("go")
+    stage.says("Both ran.")
+    stage.requests(2)
+    stage.sent(2, "Checking.", "Output:\nleft\n", "Output:\nright\n", "functions.exec_command:1")
+
+
+@row("a call leaked into the reasoning (Hermes)")
+async def leaked_reasoning(stage: Stage) -> None:
+    block = '<tool_call>\n{"name": "exec_command", "arguments": {"cmd": "echo thought"}}\n</tool_call>'
+    pieces = ["I should look.\n", block[:20], block[20:]]
+    stage.play(
+        written(pieces, Said(reasoning="I should look.\n", calls=(shell("echo thought"),)), "reasoning_content"),
+        answer("Thought and ran."),
+    )
+    run = await stage.codex("go")
+    stage.says("Thought and ran.")
+    stage.requests(2)
+    stage.sent(2, "I should look.", "Output:\nthought\n")
+    stage.should(not any("tool_call" in text for text in run.reasoning), f"reasoning shown: {run.reasoning}")
+
+
+@row("an example of a call in a code block")
+async def leaked_example(stage: Stage) -> None:
+    said = 'So it is written:\n\n```\n<tool_call>\n{"name": "exec_command", "arguments": {"cmd": "ls"}}\n</tool_call>\n```\n\nThat is all.'
+    pieces = (said[start : start + 6] for start in range(0, len(said), 6))
+    stage.play(written(pieces, Said(said)))
+    await stage.codex("go")
+    stage.says(said)
     stage.requests(1)

@@ -9,9 +9,10 @@ from addon.codex.config import catalog_of
 from addon.codex.mcp_server import PICTURE
 from addon.scenarios import tools
 from addon.scenarios.stage import Stage
-from addon.scripted import Call, Reply, Seen, answer
+from addon.scripted import Call, Reply, Seen, answer, raw_body
 from tests.e2e.rows import row
 from tests.e2e.rows.turns import shell
+from tests.proxy.wire import Answering, Upstream, delta, finish, sse
 
 
 @row("parallel calls sharing index 0")
@@ -160,3 +161,69 @@ async def undeclared_tool(stage: Stage) -> None:
     stage.says("There is no such tool.")
     stage.requests(2)
     stage.sent(2, "unsupported call")
+
+
+@row("Codex's own web search (standalone)", own_relay=True)
+async def standalone_search(stage: Stage) -> None:
+    """`POST /alpha/search`, which no chat provider has, answered by the relay from a search service."""
+
+    async def service(answering: Answering) -> None:
+        entry = {"title": "Codex", "url": "https://codex.example/about", "content": "It is a coding agent."}
+        await answering.whole(json.dumps({"results": [entry]}).encode())
+
+    stage.home(provider={"supports_standalone_web_search": True}, extra={"features": {"standalone_web_search": True}})
+    stage.play(
+        lambda seen: answer(
+            reasoning="I look it up.", calls=[seen.call("web", "run", search_query=[{"q": "codex"}, {"q": "relay"}])]
+        ),
+        answer("It is a [coding agent](https://codex.example/about)."),
+    )
+    searched = Upstream(service)
+    async with searched.serve():
+        stage.relay.options = [f"relay_search=searxng:http://127.0.0.1:{searched.port}"]
+        await stage.relay.restart()
+        await stage.codex("what is codex?")
+    stage.says("It is a [coding agent](https://codex.example/about).")
+    stage.requests(2)
+    stage.sent(2, "1. Codex", "https://codex.example/about", "It is a coding agent.", "Results for 'relay'")
+    stage.must([seen.method for seen in searched.seen] == ["GET", "GET"], f"the service was asked {searched.seen}")
+    stage.must(stage.name not in str(searched.seen), "the provider's key went to the search service")
+
+
+@row("Codex's own web search, not set up")
+async def standalone_search_not_set_up(stage: Stage) -> None:
+    stage.home(provider={"supports_standalone_web_search": True}, extra={"features": {"standalone_web_search": True}})
+    stage.play(
+        lambda seen: answer(calls=[seen.call("web", "run", search_query=[{"q": "codex"}])]), answer("No search here.")
+    )
+    await stage.codex("what is codex?")
+    stage.says("No search here.")
+    stage.requests(2)
+    stage.sent(2, "Web search is not set up in codex-relay", "relay_search=searxng:URL")
+
+
+@row("a search that ran at the provider")
+async def hosted_search(stage: Stage) -> None:
+    page = {"title": "Codex", "link": "https://codex.example/about", "content": "It is a coding agent."}
+    stage.play(
+        raw_body(
+            sse(
+                {**delta(""), "web_search": [page]},
+                delta("It is a coding agent. "),
+                delta("[ref_1]"),
+                finish(),
+                "[DONE]",
+            ).decode(),
+            status=200,
+            content_type="text/event-stream",
+        ),
+        answer("As I said."),
+    )
+    run = await stage.codex("what is codex?")
+    stage.says("It is a coding agent. [ref_1]\n\nSources:\n1. [Codex](https://codex.example/about)")
+    stage.must(len(run.items("web_search")) == 1, f"Codex shows no search but {run.stdout[-600:]}")
+    await stage.codex("and now?", resume=True)
+    stage.says("As I said.")
+    stage.requests(2)
+    stage.sent(2, "It is a coding agent. [ref_1]")
+    stage.must("[web search" not in json.dumps(stage.seen[-1].messages), "the search item came back as text")

@@ -1,26 +1,35 @@
-"""Text that is not text: `<think>` at the start of an answer, recognised across chunk borders."""
+"""`<think>` at the start of an answer, recognised across chunk borders."""
 
 from __future__ import annotations
 
-OPENING = "<think>"
-CLOSING = "</think>"
+_BLANKS = 256  # characters; more line ends than that belong to nobody's tag
 
 
 class ThinkSplitter:
     """Splits content into reasoning and text.
 
     Only a tag at the very start counts (after white space): prose that mentions the tag is prose.  What could be
-    the beginning of a tag is held until it is decided.  A tag never closed makes all of it reasoning.
+    the beginning of a tag is held until it is decided.  The first closing tag closes, whatever was opened in between:
+    reasoning about tags must not swallow the answer.  A tag never closed makes all of it reasoning.
     """
 
-    def __init__(self) -> None:
-        self._state = "start"  # start -> opened -> thinking -> after -> text, or start -> text
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self.tag = ""  # the last one that was opened, such as `<think>`
+        self._openings = tuple(f"<{name}>" for name in names)
+        self._closing = ""
+        # start -> opened -> thinking -> after -> text, or start -> text
+        self._state = "start" if names else "text"
         self._held = ""
 
     @property
     def is_text(self) -> bool:
         """Whether everything from here on is text, so that the splitter can be left out."""
         return self._state == "text"
+
+    def restart(self) -> None:
+        """A call stood here: what follows may begin with reasoning again."""
+        if self._openings and self._state in ("text", "after"):
+            self._state = "start"
 
     def receive(self, piece: str) -> tuple[str, str]:
         """(reasoning, text) that `piece` makes certain."""
@@ -40,10 +49,12 @@ class ThinkSplitter:
 
     def _begin(self) -> tuple[str, str]:
         start = self._held.lstrip()
-        if start.startswith(OPENING):
-            self._state, self._held = "opened", start[len(OPENING) :]
-            return self._think()
-        if OPENING.startswith(start):
+        for opening in self._openings:
+            if start.startswith(opening):
+                self.tag, self._closing = opening, f"</{opening[1:]}"
+                self._state, self._held = "opened", start[len(opening) :]
+                return self._think()
+        if any(opening.startswith(start) for opening in self._openings):
             return "", ""
         self._state = "text"
         held, self._held = self._held, ""
@@ -53,14 +64,14 @@ class ThinkSplitter:
         if self._state == "opened":
             self._held = self._held.lstrip("\n")  # the rest of the tag's line, which may come in a piece of its own
             self._state = "thinking" if self._held else "opened"
-        reasoning, tag, rest = self._held.partition(CLOSING)
+        reasoning, tag, rest = self._held.partition(self._closing)
         if tag:
             self._state, self._held = "after", rest
             return reasoning.rstrip("\n"), self._after()
         # White space at the end belongs to the tag's line, a partial tag to the tag.
-        keep = len(self._held.rstrip("\n"))
-        for length in range(1, len(CLOSING)):
-            if self._held.endswith(CLOSING[:length]):
+        keep = len(self._held.rstrip("\n")) if len(self._held) < _BLANKS else len(self._held)
+        for length in range(1, len(self._closing)):
+            if self._held.endswith(self._closing[:length]):
                 keep = len(self._held[:-length].rstrip("\n"))
         reasoning, self._held = self._held[:keep], self._held[keep:]
         return reasoning, ""
