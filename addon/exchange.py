@@ -34,10 +34,13 @@ from .body import BodyStream, Timings
 from .encodings import EncodingError, decode_body
 from .intake import LARGEST_BODY, Route, read_body, route
 from .keys import SCRUBBED, credentials, remember, scrub_headers
+from .recording.scrub import Scrubber
 from .settings import Settings, Upstream
 from .upstream import chat_request, headers_down, models_request, read_headers
 
 logger = logging.getLogger(__name__)
+
+_KEY_SHAPES = Scrubber(only_keys=True)
 
 
 @dataclass(frozen=True)
@@ -149,6 +152,7 @@ class Exchange:
         for secret in self.secrets:
             if secret in error.message:
                 error = replace(error, message=error.message.replace(secret, SCRUBBED))
+        error = replace(error, message=_KEY_SHAPES.text(error.message))  # somebody else's, echoed by the provider
         self.outcome = Outcome("failed", error)
         if self.events:
             return replies.in_stream(error, self.context)

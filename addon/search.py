@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     import httpx
 
 logger = logging.getLogger(__name__)
+logging.getLogger("httpx").setLevel(logging.WARNING)  # it would log every query in full
 
 WHOLE_LIMIT = 20.0  # seconds for all queries of a request
 LONGEST_PAUSE = 2.0  # seconds; Brave's free plan takes one query a second

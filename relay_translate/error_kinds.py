@@ -31,7 +31,8 @@ _RATE = _any(
 _OVERFLOW = _any(
     r"context[_ ]length[_ ]exceeded", r"context_window_exceeded", r"exceed_context_size", r"token_limit_exceeded",
     r"prompt (is )?too long", r"prompt tokens too long", r"prompt exceeds max length", r"request_too_large",
-    r"payload_too_large", r"request entity too large", r"request payload size exceeds", r"maximum context length",
+    r"payload_too_large", r"request entity too large", r"exceed max message tokens",
+    r"tokens in request more than max tokens allowed", r"request payload size exceeds", r"maximum context length",
     r"context length is only", r"longer than the (model'?s context|maximum model|context length)",
     r"exceeds?\b.{0,40}context.?(window|size|length|limit)", r"context.?window.{0,5}exceed",
     r"exceed(ed|s)? (the )?(model )?(max(imum)? )?(context|token) (length|limit)", r"exceeded model token limit",
@@ -51,12 +52,14 @@ _QUOTA = _any(
     r"spend_limit_exceeded", r"余额不足", r"欠费",
 )  # fmt: skip
 # What a plan allows in some hours: the end of it, unless the answer says when to come back.
+# The wanted output is too long, not the conversation: a shorter one would not help.
+_OUTPUT_LIMIT = _any(r"max_(completion_|output_)?tokens\W.{0,40}too large")
 _PLAN = _any(
     r"(monthly|weekly|spend(ing)?|usage|plan) limit (reached|exceeded)",
     r"reached (its|your) (monthly |weekly |usage )?(spending |usage )?limit", r"已达到.{0,20}使用上限",
 )  # fmt: skip
 # A quota of a day names a wait of a minute all the same (Gemini's QuotaFailure beside its RetryInfo).
-_DAILY = _any(r"quotaId\W+\w*PerDay")
+_DAILY = _any(r"quotaId\W+\w*PerDay", r"free-models-per-day")
 
 _FILTER = _any(
     r"content_filter", r"content_policy", r"data_inspection_failed", r"responsibleaipolicy", r"moderation",
@@ -102,7 +105,7 @@ def kind_of(status: int, error: ProviderError, codes: Mapping[str, str], *, name
     """What the error is about. status: 0 when none came. codes: the profile's, own code or type -> kind.
     named_wait: the headers say when to try again."""
     words = f"{error.code} {error.type} {error.message} {error.details}"
-    if _OVERFLOW.search(words) and not _RATE.search(words):
+    if _OVERFLOW.search(words) and not _RATE.search(words) and not _OUTPUT_LIMIT.search(words):
         return "overflow"
     # Behind the wording: some use one number for everything that is wrong (Mistral 3051, MiniMax 2013).
     own = codes.get(error.code) or codes.get(error.type)
@@ -110,7 +113,7 @@ def kind_of(status: int, error: ProviderError, codes: Mapping[str, str], *, name
         return cast(Kind, own)
     # Some say "quota" for a limit per minute too; those name a wait.
     waits = named_wait or wait_in(f"{words} {error.details}") is not None
-    if status == 402 or _DAILY.search(error.details) or (_QUOTA.search(words) and not waits):
+    if status == 402 or _DAILY.search(words) or (_QUOTA.search(words) and not waits):
         return "quota"
     if _PLAN.search(words) and not waits:
         return "quota"

@@ -49,6 +49,9 @@ class EventStreamDecoder:
                 self.comments += 1
             elif line == b"data":
                 self._data.append(b"")
+            elif line.startswith((b"error:", b'{"error"')):
+                # No field of the standard: older llama.cpp names errors so, others write them without any field.
+                self._data.append(line.removeprefix(b"error:").strip())
         return events
 
     def finish(self) -> list[bytes]:

@@ -50,6 +50,8 @@ class _Fitting:
 
     def node(self, schema: Any, inside: tuple[str, ...], depth: int) -> Any:
         """inside: the references that are being written out here; one that refers to itself ends."""
+        if isinstance(schema, bool) and self.rules.property_types:
+            return {}  # true and false are schemas too, which only validators know
         if not isinstance(schema, dict):
             return schema
         self.nodes += 1
@@ -76,9 +78,9 @@ class _Fitting:
             return {n: self._typed(one) for n, one in named.items()} if key == "properties" else named
         if key in _LISTED and isinstance(value, list):
             return [self.node(one, inside, depth + 1) for one in value]
-        if key in _SINGLE:
+        if key in _SINGLE and not (key.startswith(("additional", "unevaluated")) and isinstance(value, bool)):
             several = isinstance(value, list)  # `items` of older drafts
-            made = [self.node(one, inside, depth + 1) for one in (value if several else [value])]
+            made = [self._typed(self.node(one, inside, depth + 1)) for one in (value if several else [value])]
             return made if several else made[0]
         return value
 

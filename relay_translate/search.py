@@ -92,7 +92,7 @@ class Service:
         return [result for result in read if result is not None][:count]
 
     def _result(self, entry: object) -> Result | None:
-        if not isinstance(entry, dict) or not isinstance(entry.get("url"), str):
+        if not isinstance(entry, dict) or not str(entry.get("url")).startswith(("http://", "https://")):
             return None
         excerpt = next((entry[name] for name in self.excerpt if isinstance(entry.get(name), str)), "")
         date = next((entry[name] for name in _DATES if isinstance(entry.get(name), str)), "")

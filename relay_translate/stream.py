@@ -40,6 +40,8 @@ class Answer:
         self.usage_estimated = False
         self.model = ""
         self.notes: dict[str, None] = {}
+        self.aside = ""  # what the provider said last in no form of an answer
+        self._has_delta = False
         self._context = context
         self._writer = writer
         self._compaction: list[str] = []
@@ -88,7 +90,10 @@ class Answer:
         if isinstance(chunk.get("model"), str) and chunk["model"]:
             self.model = chunk["model"]
         self._count(chunk, choice)
-        delta = choice.get("delta") or choice.get("message")
+        delta = choice.get("delta")
+        if not delta and not self._has_delta:  # some repeat, as a message, all that they have streamed
+            delta = choice.get("message")
+        self._has_delta = self._has_delta or bool(choice.get("delta"))
         delta = delta if isinstance(delta, dict) else {}
         self._search(chunk, delta)
         self._receive_delta(delta)
@@ -171,7 +176,8 @@ class Answer:
         self._sieve.pause()
         reason = self._ending
         if reason is None and not saw_done:
-            self.fail(upstream_broke(self.say("the stream ended in the middle of the answer")))
+            aside = f": {self.aside}" if self.aside else ""
+            self.fail(upstream_broke(self.say(f"the stream ended in the middle of the answer{aside}")))
         elif reason in BROKEN:
             self.fail(upstream_broke(self.say(f"the answer was broken off: {self.finish_reason}")))
         elif reason in FILTERED and self._context.codex:

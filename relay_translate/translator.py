@@ -54,6 +54,7 @@ class StreamTranslator:
         self._decoder = EventStreamDecoder()
         self._body: bytearray | None = None  # a body that is not an event stream
         self._head = b""
+        self._is_over = False
         self._events = 0
         self._on_exception = on_exception
 
@@ -138,19 +139,30 @@ class StreamTranslator:
             self._answer.finish(saw_done=True)
             return
         try:
-            chunk = json.loads(data)
+            chunk = json.loads(data.decode("utf-8", "replace"))
         except (ValueError, RecursionError):
-            self._answer.notes["an event that is not JSON was left out"] = None
+            self._unreadable(data)
             return
         if isinstance(chunk, list) and chunk:
             chunk = chunk[0]  # errors of Gemini's come so
         if isinstance(chunk, dict):
             self._answer.receive(chunk)
 
+    def _unreadable(self, data: bytes) -> None:
+        """An event that is no JSON. A word (`ping`) says nothing; a damaged chunk was part of a text or of a command,
+        which would be another one without it."""
+        text = readable(data.decode("utf-8", "replace")).strip()
+        if text[:1] in ("{", "[") and not self._is_over and self._answer.finish_reason is None:
+            self._answer.fail(upstream_broke(self._answer.say("the stream holds an event that can't be read")))
+        elif text:
+            self._answer.aside = text[:300]
+            self._answer.notes["an event that is not JSON was left out"] = None
+
     def _finish(self) -> None:
         if self._body is not None:
             self._finish_body(bytes(self._body))
             return
+        self._is_over = True  # what is cut off now is judged by the end of the answer
         for event in self._decoder.finish():
             self._event(event)
         if not self._events and not self._answer.ended:

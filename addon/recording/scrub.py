@@ -36,7 +36,7 @@ _ENVELOPES = re.compile(re.escape(VERSION.encode()) + rb"[A-Za-z0-9_-]+")
 # Strings that come in pieces, in both wires; which call a piece belongs to stands before it in its line.
 _PIECE = re.compile(
     rb"(?:\"(?:output_)?index\": ?(\d+)|\"(arguments|content|delta|input|partial_json|reasoning|reasoning_content|"
-    rb"refusal|text|thinking)\": ?\"((?:[^\"\\]|\\.)*)\"|(\n))"
+    rb"refusal|text|thinking)\": ?\"([^\"\\]*(?:\\.[^\"\\]*)*)\"|(\n))"
 )
 
 Replace = Callable[[bytes], bytes]

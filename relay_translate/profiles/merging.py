@@ -10,6 +10,9 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from .profile import Profile, Reasoning, Schema, Tools, WebSearch
 
+_LEAST = {"most": 0, "longest_name": 16, "longest_id": 9}
+_ADDED = ("extra_fields", "always", "on", "off")
+_OURS = frozenset({"model", "messages", "stream", "tools"})
 _SECTIONS: Mapping[str, type] = {"reasoning": Reasoning, "tools": Tools, "schema": Schema, "web_search": WebSearch}
 
 
@@ -49,8 +52,16 @@ def _changed(value: Any, differences: Mapping[str, Any], where: str) -> Any:
         elif key == "variants":
             new[key] = _variants(value, wanted)
         else:
-            new[key] = _read(hints[key], wanted, where + key)
+            new[key] = _checked(key, _read(hints[key], wanted, where + key), where + key)
     return replace(value, **new)
+
+
+def _checked(key: str, value: Any, where: str) -> Any:
+    if key in _LEAST and value < _LEAST[key]:
+        raise ValueError(f"{where}: must be at least {_LEAST[key]}, not {value}")
+    if key in _ADDED and (taken := sorted(_OURS & set(value or ()))):
+        raise ValueError(f"{where}: {', '.join(taken)} can't be set here, the relay makes it from the request")
+    return value
 
 
 def _variants(profile: Profile, wanted: Any) -> tuple[tuple[str, Mapping[str, Any]], ...]:

@@ -12,7 +12,7 @@ from relay_translate.ids import call_id_for
 from relay_translate.profiles import PROFILES
 from relay_translate.schemas import fit_schema
 
-from .streams import chunk, play_chunks, stop, text
+from .streams import chunk, event, play, play_chunks, stop, text
 
 
 def asked(profile: str, model: str = "m", **body: object) -> dict:
@@ -171,3 +171,72 @@ def test_a_user_may_take_a_search_away() -> None:
 def test_nothing_but_a_wrong_request_is_refused() -> None:
     with pytest.raises(InvalidRequest):
         asked("generic", tools="x")
+
+
+def test_a_damaged_chunk_is_no_answer_with_a_hole() -> None:
+    head = {"index": 0, "id": "c1", "function": {"name": "f", "arguments": '{"cmd":"rm -rf /srv/data'}}
+    tail = {"index": 0, "function": {"arguments": '"}'}}
+    damaged = b'data: {"choices":[{"delta":{"tool_calls":[{"ind\n\n'
+    first, last = event(chunk({"tool_calls": [head]})), event(chunk({"tool_calls": [tail]}))
+    played = play(first, damaged, last, event(stop("tool_calls")))
+    assert (played.end["status"], played.end["error"]["code"], played.items) == ("failed", "server_error", [])
+
+
+def test_bytes_that_are_no_utf8_do_not_cost_the_text_around_them() -> None:
+    played = play(b'data: {"choices":[{"delta":{"content":"a\xffb"}}]}\n\n', event(stop()))
+    assert played.items[0]["content"][0]["text"] == "a\ufffdb"
+
+
+def test_a_message_that_repeats_the_stream_is_not_added_to_it() -> None:
+    last = {"choices": [{"index": 0, "message": {"role": "assistant", "content": "Hello"}, "finish_reason": "stop"}]}
+    assert play_chunks(text("Hel"), text("lo"), last).items[0]["content"][0]["text"] == "Hello"
+    assert play_chunks(last).items[0]["content"][0]["text"] == "Hello"
+
+
+@pytest.mark.parametrize(
+    "line", [b'error: {"error":{"message":"No slot left","code":503}}\n\n', b'{"error":{"message":"No slot left"}}\n\n',
+             b"event: error\ndata: No slot left\n\n"],
+)  # fmt: skip
+def test_an_error_in_a_form_of_its_own_keeps_its_sentence(line: bytes) -> None:
+    played = play(event(text("Hal")), line)
+    assert "No slot left" in played.end["error"]["message"]
+
+
+@pytest.mark.parametrize("profile", ["gemini", "kimi"])
+def test_true_and_false_are_no_schemas_there(profile: str) -> None:
+    given = {"any": True, "never": False, "list": {"type": "array", "items": True}}
+    (sent,) = asked(
+        profile, tools=[{"type": "function", "name": "f", "parameters": {"type": "object", "properties": given}}]
+    )["tools"]
+    properties = sent["function"]["parameters"]["properties"]
+    assert properties == {
+        "any": {"type": "string"},
+        "never": {"type": "string"},
+        "list": {"type": "array", "items": {"type": "string"}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [
+        ("'max_tokens' is too large: 40000, maximum context length is 8192 and your request has 100", "invalid_prompt"),
+        ("Total tokens of image and text exceed max message tokens", "context_length_exceeded"),
+    ],
+)
+def test_an_output_that_is_too_long_is_no_conversation_that_is(message: str, code: str) -> None:
+    import json
+
+    from relay_translate.errors import STOP
+
+    told = translate_error(400, {}, json.dumps({"error": {"message": message}}).encode())
+    assert told.code == (STOP if code == "invalid_prompt" else code)
+
+
+@pytest.mark.parametrize(
+    "table", [{"tools": {"most": -5}}, {"tools": {"longest_name": 3}}, {"extra_fields": {"model": "m"}}]
+)
+def test_a_profile_that_would_break_requests_is_refused(table: dict) -> None:
+    from relay_translate.profiles import profile_from_table
+
+    with pytest.raises(ValueError, match=r"at least|can't be set"):
+        profile_from_table(table)
