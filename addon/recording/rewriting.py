@@ -13,13 +13,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import Any
 
+from .deltas import texts_in_pieces
 from .matching import text_of, working_directory
 
 Timed = tuple[bytes, int]  # a piece of a body, and when it came
 
 _GIVEN = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|(?<=session ID )\d{3,}\b")
-# Strings of a chat answer that come in pieces, and the index of the call that a piece belongs to.
-_STRING = re.compile(rb'"index": ?(\d+)|"(arguments|content)": ?"((?:[^"\\]|\\.)*)"|(\n)')
 
 
 def renamed(asked: Mapping[str, Any], recorded: Mapping[str, Any]) -> dict[str, str]:
@@ -59,7 +58,7 @@ def _edits(body: bytes, names: Mapping[str, str]) -> Iterator[tuple[int, int, by
     name = re.compile(
         rb"(?<![\w-])(?:" + b"|".join(map(re.escape, sorted(wanted, key=len, reverse=True))) + rb")(?![\w-])"
     )
-    for spans in _strings(body):
+    for spans in texts_in_pieces(body):
         joined = b"".join(body[start:end] for start, end in spans)
         begins = [0, *accumulate(end - start for start, end in spans)]
         for found in name.finditer(joined):
@@ -70,20 +69,6 @@ def _edits(body: bytes, names: Mapping[str, str]) -> Iterator[tuple[int, int, by
                 offset = spans[span][0] - begins[span]
                 yield at + offset, until + offset, instead
                 instead, at = b"", until
-
-
-def _strings(body: bytes) -> list[list[tuple[int, int]]]:
-    """Where the strings stand that make one text: a call's arguments, an answer's text."""
-    groups: dict[tuple[bytes, bytes], list[tuple[int, int]]] = {}
-    index = b""
-    for found in _STRING.finditer(body):
-        if found[4]:
-            index = b""
-        elif found[1]:
-            index = found[1]
-        elif found[3]:
-            groups.setdefault((found[2], index), []).append(found.span(3))
-    return list(groups.values())
 
 
 def _edited(data: bytes, start: int, edits: Sequence[tuple[int, int, bytes]]) -> bytes:

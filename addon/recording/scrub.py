@@ -21,6 +21,7 @@ from addon.encodings import BodyDecoder, EncodingError
 from addon.keys import SCRUBBED, is_secret_header, mask, scrub_headers
 from relay_translate.reasoning import VERSION, pack, unpack
 
+from .deltas import texts_in_pieces
 from .private import ADDRESS, HOMES, KEYS, OUR_UUID, PARAMETERS, REMOTES, UUIDS, is_telling
 
 _LARGEST_BODY = 1 << 30  # bytes after decoding
@@ -32,12 +33,6 @@ _SEAM = b"},{"  # between items and tools; nothing that is searched for reaches 
 _SEEN_BYTES = 1 << 24
 _MASKED = re.compile(rb"\[scrubbed\]|\*{4}")
 _ENVELOPES = re.compile(re.escape(VERSION.encode()) + rb"[A-Za-z0-9_-]+")
-
-# Strings that come in pieces, in both wires; which call a piece belongs to stands before it in its line.
-_PIECE = re.compile(
-    rb"(?:\"(?:output_)?index\": ?(\d+)|\"(arguments|content|delta|input|partial_json|reasoning|reasoning_content|"
-    rb"refusal|text|thinking)\": ?\"([^\"\\]*(?:\\.[^\"\\]*)*)\"|(\n))"
-)
 
 Replace = Callable[[bytes], bytes]
 
@@ -128,17 +123,8 @@ class Scrubber:
 
     def _spread(self, data: bytes) -> bytes:
         """An event stream in which a secret may begin in one delta and end in another."""
-        groups: dict[tuple[bytes, bytes], list[tuple[int, int]]] = {}
-        index = b""
-        for found in _PIECE.finditer(data):
-            if found[4]:
-                index = b""
-            elif found[1]:
-                index = found[1]
-            elif found[3]:
-                groups.setdefault((found[2], index), []).append(found.span(3))
         changed: bytearray | None = None
-        for spans in groups.values():
+        for spans in texts_in_pieces(data):
             joined = b"".join(data[start:end] for start, end in spans)
             scrubbed = self._plain(joined)
             if scrubbed == joined:
