@@ -15,7 +15,7 @@ _PIECE = re.compile(
 
 
 def texts_in_pieces(stream: bytes) -> list[list[Span]]:
-    """The texts of an event stream, of either wire (an answer's text, a call's arguments), each as its pieces' spans."""
+    """The texts of an event stream of either wire (an answer, a call's arguments), each as the spans of its pieces."""
     groups: dict[tuple[bytes, bytes], list[Span]] = {}
     index = b""
     for found in _PIECE.finditer(stream):
