@@ -68,15 +68,17 @@ def _output(name: str, sources: list[Path]) -> Iterator[BinaryIO]:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
-    path = Path(name)
+    path = Path(name).resolve()  # a link stays one
     if any(path.exists() and source.exists() and path.samefile(source) for source in sources):
         raise RecordingError(f"{path} is the recording itself; give another name with --out")
-    part = path.with_name(path.name + ".part")
+    part = path if path.exists() and not path.is_file() else path.with_name(path.name + ".part")  # a pipe, a device
     try:
         with part.open("wb") as out:
             yield out
-        os.replace(part, path)
+        if part != path:
+            os.replace(part, path)
     except OSError as error:
         raise RecordingError(f"{path} can't be written: {error.strerror or error}") from error
     finally:
-        part.unlink(missing_ok=True)
+        if part != path:
+            part.unlink(missing_ok=True)

@@ -8,6 +8,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from addon.recording import RecordingError
+
 UNKNOWN = 2
 """Exit status of a difference that holds what the translator does not know, so that a scheduled check fails."""
 
@@ -50,8 +52,13 @@ def add(commands: Any) -> None:
 def _extract(arguments: argparse.Namespace) -> None:
     from addon.recording.fixtures import extract_files
 
-    for line in extract_files(arguments.files, arguments.out, trim=arguments.trim, names=arguments.case):
-        print(line, flush=True)
+    try:
+        for line in extract_files(arguments.files, arguments.out, trim=arguments.trim, names=arguments.case):
+            print(line, flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise RecordingError(f"{error.filename or arguments.out} can't be written: {error.strerror}") from None
 
 
 def _diff(arguments: argparse.Namespace) -> int:

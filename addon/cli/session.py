@@ -22,6 +22,50 @@ _LOG_PREFIX = re.compile(r"^\[[\d:.]+\](\[[^\]]*\])?\s*")
 def record(path: Path, upstream: str, port: int, *, append: bool, passed_on: Sequence[str]) -> int:
     """Record until Ctrl-C, a signal, or mitmdump ends. Raises RecordingError and ServeError."""
     serving.check_port(port, passed_on)
+    if append:
+        _check_readable(path)
+    kept = _put_aside(path) if not append else None
+    try:
+        return _record(path, upstream, port, append=append, passed_on=passed_on)
+    finally:
+        if kept is not None:
+            _put_back(kept, path)
+
+
+def _check_readable(path: Path) -> None:
+    """What is appended to a file that can't be read to its end can't be read either."""
+    if not path.exists() or not path.stat().st_size:
+        return
+    from mitmproxy.exceptions import FlowReadException
+    from mitmproxy.io import FlowReader
+
+    try:
+        with path.open("rb") as file:
+            for _ in FlowReader(file).stream():
+                pass
+    except FlowReadException as error:
+        raise RecordingError(f"{path} can't be appended to: {error}; record into another file") from None
+
+
+def _put_aside(path: Path) -> Path | None:
+    """An older recording under another name, until there is a new one."""
+    if not path.is_file() or not path.stat().st_size:
+        return None
+    real = path.resolve()
+    kept = real.with_name(real.name + ".old")
+    os.replace(real, kept)
+    return kept
+
+
+def _put_back(kept: Path, path: Path) -> None:
+    real = path.resolve()
+    if real.exists() and real.stat().st_size:
+        kept.unlink()
+    else:
+        os.replace(kept, real)
+
+
+def _record(path: Path, upstream: str, port: int, *, append: bool, passed_on: Sequence[str]) -> int:
     options = serving.relay_options(upstream, port)
     # Quiet: a line a turn is told by the tap, and what goes wrong is worth a line all the same.
     options += ["-s", str(TAP), "--set", "flow_detail=0", "--set", "termlog_verbosity=warn"]
@@ -35,7 +79,7 @@ def record(path: Path, upstream: str, port: int, *, append: bool, passed_on: Seq
         pass  # this is how it ends
     finally:
         progress.clear()
-        if path.exists() and not path.stat().st_size:
+        if path.is_file() and not path.is_symlink() and not path.stat().st_size:
             path.unlink()
     return _summary(path, before, port, progress)
 

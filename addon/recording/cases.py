@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from . import RecordingError
+from .check import checked_turn
 from .flows import RecordedTurn, body_of, open_recording
 from .inventory import FRAMING_HEADERS
 
@@ -22,7 +23,8 @@ _LONGEST_NAME = 80  # of a folder
 
 @dataclass(frozen=True)
 class Turn:
-    """One exchange as recorded. broken_off: mitmproxy's words when the upstream broke off in its answer."""
+    """One exchange as recorded. broken_off: mitmproxy's words when the upstream broke off in its answer.
+    differs: what today's translator makes otherwise than it was recorded: "chat request", "answer"."""
 
     request: Json
     request_headers: frozenset[str]
@@ -34,6 +36,7 @@ class Turn:
     codex: bool
     broken_off: str = ""
     subagent: str = ""
+    differs: tuple[str, ...] = ()
 
     @property
     def answered(self) -> bool:
@@ -122,7 +125,11 @@ def _turn(turn: RecordedTurn) -> Turn:
         codex=turn.is_codex,
         broken_off=turn.client.error.msg if turn.client.error else "",
         subagent=_subagent(turn),
+        differs=tuple(sorted({_SIDES[one.side] for one in checked_turn(turn).differences})),
     )
+
+
+_SIDES = {"request": "chat request", "answer": "answer"}
 
 
 def _folder_name(text: str) -> str:

@@ -116,7 +116,7 @@ def check_file(path: Path) -> int:
     whole, same = len(recording), len(recording) - unchecked
     said = f"{differing} of {whole} turns differ" if differing else f"{same} of {whole} turns are as recorded"
     print(f"{path}: {said}" + (f"; {partly} could not be compared as a whole" if partly else ""))
-    return 1 if differing else 0
+    return 1 if differing or recording.damage else 0
 
 
 def progress(turns: Iterable[T], whole: int, done: str, every: float = 3.0) -> Iterator[T]:

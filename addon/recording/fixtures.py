@@ -39,10 +39,6 @@ Json = dict[str, Any]
 
 _RECORDED_ID = re.compile(r"\b([a-z]+)_[0-9a-f]{32}(?:_\d+)?\b")
 _FIXTURE_ID = re.compile(r"\b([a-z]+)_\d{8}(?:_\d+)?\b")
-_KEEP_ALIVE = re.compile(
-    r"event: response\.in_progress\ndata: [^\n]*\"sequence_number\":(?!1,)\d+,[^\n]*\n\n"
-)  # the one at 1 is part of every answer; the others come with pieces that say nothing yet
-_SEQUENCE = re.compile(r"\"sequence_number\":\d+")
 _EVENT = re.compile(r"^event: (\S+)|\"type\":\"(\w+)\"|\"name\":\"([^\"]*)\"", re.M)
 
 
@@ -97,10 +93,8 @@ def _extract_turn(turn: Turn, case: Case, names: Placeholders, wanted: _Wanted, 
     response = answer(turn, upstream, translated(request).context, wanted.number)
     for old, new in zip(_ids(_RECORDED_ID, turn.response), _ids(_FIXTURE_ID, response), strict=False):
         names.rename(old, new)
-    if translate_request(turn.request, profile, wanted.options).body != turn.chat_request:
-        made.remarks.append(f"differs: {case.name} {folder}: the chat request is not translated as it was recorded")
-    if _without_keep_alives(open_envelopes(response)) != _without_keep_alives(names.settle(turn.response)):
-        made.remarks.append(f"differs: {case.name} {folder}: the answer is not translated as it was recorded")
+    for side in turn.differs:
+        made.remarks.append(f"differs: {case.name} {folder}: the {side} is not translated as it was recorded")
     if wanted.trim:
         whole, request = response, shorten(request)
         smaller = request if case.facts.get("all_tools") else keep_tools(request, wanted.called)
@@ -197,11 +191,6 @@ def _ids(pattern: re.Pattern[str], text: str) -> list[str]:
 def _shape(stream: str) -> list[tuple[str, ...]]:
     """What happens in a stream: events, item types and names, without numbers and estimates."""
     return [found.groups("") for found in _EVENT.finditer(stream)]
-
-
-def _without_keep_alives(stream: str) -> str:
-    """Keep-alives follow the pieces in which the network delivered; they must not decide about sameness."""
-    return _SEQUENCE.sub('"sequence_number":0', _KEEP_ALIVE.sub("", stream))
 
 
 # --- writing ----------------------------------------------------------------------------------------------------------

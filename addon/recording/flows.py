@@ -97,6 +97,10 @@ def open_recording(path: Path) -> Recording:
 
     Raises RecordingError when it is no flow file, or one without a turn of the relay's."""
     found = Recording(path)
+    if path.is_dir():
+        raise RecordingError(f"{path} is a folder; name a flow file in it")
+    if path.exists() and not path.is_file():
+        raise RecordingError(f"{path} is not a regular file; recordings are read twice, so save a pipe to a file first")
     try:
         with path.open("rb") as file:
             if file.peek(4).lstrip(b"\xef\xbb\xbf")[:1] == b"{":

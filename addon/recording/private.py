@@ -25,17 +25,19 @@ _UUID = rb"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-
 
 @dataclass(frozen=True)
 class Private:
-    """hints: one of them stands in every text with a match. pattern: its group 1, or all of a match, is private."""
+    """hints: one of them stands in every text with a match. pattern: its group 1, or all of a match, is private.
+    escaped: it reads JSON's escapes itself; for the others they are blanks, like the characters they stand for."""
 
     hints: tuple[bytes, ...]
     pattern: re.Pattern[bytes]
+    escaped: bool = False
 
     def may_be_in(self, text: bytes) -> bool:
         return any(hint in text for hint in self.hints)
 
 
 KEYS = (
-    Private((b"sk-",), re.compile(rb"sk-(?<!\wsk-)[A-Za-z0-9_-]{16,}")),
+    Private((b"sk-",), re.compile(rb"sk-(?<![A-Za-z0-9]sk-)[A-Za-z0-9_-]{16,}")),
     Private(
         (b"gsk_", b"hf_", b"xai-", b"nvapi-", b"pplx-", b"csk-", b"fw_", b"tgp_v1_", b"r8_", b"npm_", b"glpat-"),
         re.compile(rb"\b(?:gsk_|hf_|xai-|nvapi-|pplx-|csk-|fw_|tgp_v1_|r8_|npm_|glpat-)[A-Za-z0-9_-]{20,}"),
@@ -46,6 +48,7 @@ KEYS = (
     Private((b"ghp_", b"gho_", b"ghu_", b"ghs_", b"ghr_"), re.compile(rb"\bgh[pousr]_[A-Za-z0-9]{30,}")),
     Private((b"github_pat_",), re.compile(rb"github_pat_\w{30,}")),
     Private((b"eyJ",), re.compile(rb"eyJ(?<!\weyJ)[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]*")),
+    Private((b"://",), re.compile(rb"://[^\s/:@\"'\\]{1,64}:([^\s/@\"'\\]{3,})@")),  # a password in an address
     Private((b"PRIVATE KEY",), re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----((?:[A-Za-z0-9+/=\s:,]|\\+[nr])+)")),
     Private((b"earer", b"EARER"), re.compile(rb"\b[Bb](?:earer|EARER)\s+([\w.~+/-]{16,}=*)")),
     Private(  # what `env` prints, and what scripts export
@@ -72,8 +75,11 @@ HOMES = (
         (b"/Users/",),
         re.compile(rb"/Users/(?:(?<![\w.-]/Users/)|(?<=/mnt/\w/Users/))" + _NOBODY + rb"(" + _NAME + rb")"),
     ),
-    Private((b"Users",), re.compile(rb":(?:\\+|/)Users(?:\\+|/)" + _NOBODY + rb"(" + _NAME + rb")")),
+    Private((b"Users",), re.compile(rb":(?:\\+|/)Users(?:\\+|/)" + _NOBODY + rb"(" + _NAME + rb")"), escaped=True),
 )  # fmt: skip
+# White space and colours in JSON text, also in JSON text that stands in JSON text. Their last letter is no letter of a
+# word: what a program prints begins behind them, line by line.
+ESCAPES = re.compile(rb"\\+(?:[nrtbf]|u00[01][0-9a-fA-F](?:\[[0-9;]*[A-Za-z])?)|\x1b\[[0-9;]*[A-Za-z]")
 UUIDS = re.compile(rb"(?<![0-9a-fA-F-])" + _UUID + rb"(?![0-9a-fA-F-])")
 OUR_UUID = b"00000000-0000-4000-8000-"
 PARAMETERS = re.compile(rb"[?&][\w.-]*(?:key|token|secret|sig|signature|password)=([^&#\s]+)", re.I)

@@ -52,7 +52,10 @@ def write_report(
     recording = open_recording(path)
     report.turns, report.damage = len(recording), recording.damage
     numbers = chosen(recording, last)
-    parts = [file.with_name(file.name + ".part") for file in (report.flow, report.page)]
+    targets = [file.resolve() for file in (report.flow, report.page)]  # a link stays one
+    if odd := next((file for file in targets if file.exists() and not file.is_file()), None):
+        raise RecordingError(f"{odd} is not a regular file; give another name with --out")
+    parts = [file.with_name(file.name + ".part") for file in targets]
     with ExitStack() as stack:
         for part in parts:
             stack.callback(part.unlink, missing_ok=True)
@@ -60,7 +63,7 @@ def write_report(
             scrubber = _write_flows(recording, numbers, parts[0], report, whole=whole, patterns=list(patterns))
             page = summary(report.rows, report.flow.name, report.turns, report.damage)
             parts[1].write_text(scrubber.text(page), encoding="utf-8")
-            for part, file in zip(parts, (report.flow, report.page), strict=True):
+            for part, file in zip(parts, targets, strict=True):
                 os.replace(part, file)
         except OSError as error:
             raise RecordingError(f"{report.flow} can't be written: {error.strerror or error}") from error

@@ -22,7 +22,7 @@ from addon.keys import SCRUBBED, is_secret_header, mask, scrub_headers
 from relay_translate.reasoning import VERSION, pack, unpack
 
 from .deltas import texts_in_pieces
-from .private import ADDRESS, HOMES, KEYS, OUR_UUID, PARAMETERS, REMOTES, UUIDS, is_telling
+from .private import ADDRESS, ESCAPES, HOMES, KEYS, OUR_UUID, PARAMETERS, REMOTES, UUIDS, Private, is_telling
 
 _LARGEST_BODY = 1 << 30  # bytes after decoding
 _PIECES = (1 << 16, 1 << 8, 1)  # bytes of an encoded body that are decoded at a time
@@ -95,22 +95,22 @@ class Scrubber:
         return found
 
     def _searched(self, data: bytes) -> bytes:
+        text = _Searched(data)
         for private in KEYS:
-            if private.may_be_in(data):
-                data = private.pattern.sub(_masked, data)
+            text.replace(private, mask)
         for pattern in self._patterns:
-            data = pattern.sub(_masked, data)
-        return data if self._only_keys else self._people(data)
+            text.replace(Private((b"",), pattern), mask)
+        if not self._only_keys:
+            self._take_people_out(text)
+        return text.result()
 
-    def _people(self, data: bytes) -> bytes:
-        if REMOTES.may_be_in(data):
-            data = REMOTES.pattern.sub(lambda found: ADDRESS.sub(_masked, found[0]), data)
+    def _take_people_out(self, text: _Searched) -> None:
+        text.replace(REMOTES, lambda found: ADDRESS.sub(lambda address: mask(address[0]), found))
         for private in HOMES:
-            if private.may_be_in(data):
-                data = private.pattern.sub(_crossed_out, data)
-        if any(word in data for word in self._words):
-            data = self._word.sub(_crossed_out, data)
-        return UUIDS.sub(lambda found: _placeholder(found[0]), data)
+            text.replace(private, _crossed_out)
+        if self._words:
+            text.replace(Private(tuple(self._words), self._word), _crossed_out)
+        text.replace(Private((b"-",), UUIDS), _placeholder)
 
     def _envelope(self, blob: bytes) -> bytes:
         """Reasoning that a client carries for a provider: looked into, and closed again when it held something."""
@@ -197,8 +197,9 @@ class Scrubber:
         headers.fields = tuple(fields)
 
     def _path(self, path: str) -> str:
-        data = path.encode("utf-8", "surrogateescape")
-        return self.text(PARAMETERS.sub(_masked, data).decode("utf-8", "surrogateescape"))
+        text = _Searched(path.encode("utf-8", "surrogateescape"))
+        text.replace(Private((b"=",), PARAMETERS), mask)
+        return self.text(text.result().decode("utf-8", "surrogateescape"))
 
     def _value(self, value: Any, key: str = "") -> Any:
         if isinstance(value, str):
@@ -233,21 +234,31 @@ def _source(pattern: str | re.Pattern[str]) -> str:
     return pattern if isinstance(pattern, str) else pattern.pattern
 
 
-def _masked(found: re.Match[bytes]) -> bytes:
-    return _replaced(found, mask)
+class _Searched:
+    """A text while things in it are replaced, and beside it as it is searched: with blanks for escaped white space."""
+
+    def __init__(self, text: bytes) -> None:
+        self._text = bytearray(text)
+        self._view = ESCAPES.sub(lambda found: b" " * len(found[0]), text) if b"\\" in text or b"\x1b" in text else text
+
+    def replace(self, private: Private, instead: Replace) -> None:
+        """Put something as long in the place of each match's group 1, or of all of it."""
+        text = bytes(self._text) if private.escaped else self._view
+        if not private.may_be_in(text):
+            return
+        view = bytearray(self._view)
+        for found in private.pattern.finditer(text):
+            start, end = found.span(1 if found.re.groups and found[1] is not None else 0)
+            if start < end and not _MASKED.match(text[start:end]):
+                self._text[start:end] = view[start:end] = instead(text[start:end])
+        self._view = bytes(view)
+
+    def result(self) -> bytes:
+        return bytes(self._text)
 
 
-def _crossed_out(found: re.Match[bytes]) -> bytes:
-    return _replaced(found, lambda text: b"x" * len(text))
-
-
-def _replaced(found: re.Match[bytes], replace: Replace) -> bytes:
-    whole, group = found[0], 1 if found.re.groups and found[1] is not None else 0
-    begin, end = (edge - found.start() for edge in found.span(group))
-    text = whole[begin:end]
-    if not text or _MASKED.match(text):
-        return whole
-    return whole[:begin] + replace(text) + whole[end:]
+def _crossed_out(text: bytes) -> bytes:
+    return b"x" * len(text)
 
 
 def _placeholder(uuid: bytes) -> bytes:

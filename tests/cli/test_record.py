@@ -246,3 +246,33 @@ def test_a_codex_that_does_not_end_as_scripted_is_an_error_that_says_why(tmp_pat
     assert "the user does not read 'maximum context length'" in done.stderr
     assert "1 scenarios did not end as scripted (context); new.flow holds the others" in done.stderr.splitlines()[-1]
     assert [turn.case["name"] for turn in open_recording(tmp_path / "new.flow").turns()] == ["length"]
+
+
+def test_an_older_recording_stays_until_there_is_a_new_one(tmp_path: Path) -> None:
+    path = tmp_path / "keep.flow"
+    path.write_bytes(b"older")
+    wrong = [
+        "--force",
+        "--upstream",
+        "http://127.0.0.1:9",
+        "--port",
+        str(processes.free_port()),
+        "--",
+        "--set",
+        "relay_profile=none-such",
+    ]
+    done = run(["record", str(path), *wrong], environment(tmp_path))
+    assert done.returncode == 1
+    assert path.read_bytes() == b"older"
+    assert [one.name for one in tmp_path.iterdir() if "keep" in one.name] == ["keep.flow"]
+
+
+def test_what_can_not_be_read_is_not_appended_to(tmp_path: Path) -> None:
+    path = tmp_path / "text.flow"
+    path.write_text("hi")
+    port = str(processes.free_port())
+    done = run(
+        ["record", str(path), "--append", "--upstream", "http://127.0.0.1:9", "--port", port], environment(tmp_path)
+    )
+    assert (done.returncode, path.read_text()) == (1, "hi")
+    assert "can't be appended to" in done.stderr

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -103,3 +105,24 @@ def test_an_export_never_replaces_a_recording(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "is the recording itself; give another name with --out" in done.stderr
     assert file.read_bytes() == before
+
+
+def test_an_export_writes_through_links_and_into_pipes(tmp_path: Path) -> None:
+    path, real, link, pipe = two_cases(tmp_path), tmp_path / "real.jsonl", tmp_path / "link.jsonl", tmp_path / "pipe"
+    real.touch()
+    link.symlink_to(real)
+    assert run(["export", str(path), "--out", str(link)], environment(tmp_path)).returncode == 0
+    assert link.is_symlink()
+    assert real.stat().st_size
+    os.mkfifo(pipe)
+    reading = subprocess.Popen(["cat", str(pipe)], stdout=subprocess.PIPE)
+    assert run(["export", str(path), "--out", str(pipe)], environment(tmp_path)).returncode == 0
+    assert reading.communicate(timeout=20)[0] == real.read_bytes()
+    assert pipe.is_fifo()
+
+
+def test_fixtures_that_can_not_be_written_cost_one_line(tmp_path: Path) -> None:
+    path = two_cases(tmp_path)
+    done = run(["fixtures", "extract", str(path), "--out", str(path)], environment(tmp_path))
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "can't be written" in done.stderr

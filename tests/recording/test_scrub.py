@@ -48,6 +48,8 @@ PRIVATE = [
     ("AKIA" + "A1" * 8, "[scrubbed]" + "*" * 10),
     ("ghp_" + "a1" * 18, "[scrubbed]" + "*" * 30),
     ("eyJhbGciOiJIUzI1.eyJzdWIiOiIxMjM0.c2ln", "[scrubbed]" + "*" * 28),
+    ("postgres://u:hunter22@h/db", "postgres://u:********@h/db"),
+    ("x_" + KEY, "x_[scrubbed]" + "*" * 25),
     ("ACME-4711 and codename blue", "ACME-**** and [scrubbed]***"),
     (
         r'"associated_remote_urls\":{\"origin\":\"git@host:bob/x\",\"up\":\"https://h/bob\"}',
@@ -60,6 +62,19 @@ PRIVATE = [
 def test_private_text_goes(text: str, scrubbed: str) -> None:
     assert scrubber().text(text) == scrubbed
     assert len(text.encode()) == len(scrubbed.encode())
+
+
+ESCAPES = ["\n", "\t", "\r\n", "\x1b[32m"]
+
+
+@pytest.mark.parametrize("before", ESCAPES)
+@pytest.mark.parametrize(("text", "scrubbed"), [pair for pair in PRIVATE if "\\" not in pair[0]])
+def test_what_a_program_prints_is_found_at_the_beginning_of_its_lines(before: str, text: str, scrubbed: str) -> None:
+    for depth in range(4):
+        given, wanted = f"Output:{before}{text}{before}", f"Output:{before}{scrubbed}{before}"
+        for _ in range(depth):
+            given, wanted = (json.dumps(one, ensure_ascii=False) for one in (given, wanted))
+        assert scrubber().text(given) == wanted, depth
 
 
 @pytest.mark.parametrize(
