@@ -85,7 +85,8 @@ def _row(kind: str, name: str, a: Inventory, b: Inventory) -> Row:
         entry, other = (after, a) if after else (before, b)
         assert entry is not None
         return make(Change.NEW if after else Change.GONE, elsewhere=_elsewhere(entry.cases, a, b, other))
-    signs: list[tuple[str, tuple[str, ...]]] = [(sign, ()) for sign in _offered(kind, before, after, a, b)]
+    told = (*_offered(kind, before, after, a, b), *_said(kind, before, after, a, b))
+    signs: list[tuple[str, tuple[str, ...]]] = [(sign, ()) for sign in told]
     signs += [
         (f"+{fact}", _elsewhere(after.facts[fact], a, b, a)) for fact in sorted(after.facts.keys() - before.facts)
     ]
@@ -107,6 +108,16 @@ def _offered(kind: str, before: Entry, after: Entry, a: Inventory, b: Inventory)
     both = a.whole & b.whole
     new, gone = sorted((after.cases - before.cases) & both), sorted((before.cases - after.cases) & both)
     return [f"+in {case}" for case in new] + [f"-in {case}" for case in gone]
+
+
+def _said(kind: str, before: Entry, after: Entry, a: Inventory, b: Inventory) -> list[str]:
+    """A field whose values both sides know may have another one in the same whole case: its default has changed."""
+    signs = []
+    for case in sorted(a.whole & b.whole if kind == "field" else ()):
+        old, new = ({word for word, cases in entry.facts.items() if case in cases} for entry in (before, after))
+        if old and new and old != new and old | new <= before.facts.keys() & after.facts.keys():
+            signs.append(f"{'/'.join(sorted(old))} -> {'/'.join(sorted(new))} in {case}")
+    return signs
 
 
 def _facts(entry: Entry | None) -> tuple[str, ...] | None:

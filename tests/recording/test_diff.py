@@ -149,6 +149,15 @@ def test_a_tool_that_a_version_offers_only_on_demand_is_told() -> None:
     assert [(row.name, row.signed) for row in rows] == [("update_plan", ("-in text",))]
 
 
+def test_a_default_that_changed_is_told_though_both_values_are_known() -> None:
+    sides = [inventory({"parallel_tool_calls": value}, case="text") for value in (False, True)]
+    for side, other in zip(sides, (True, False), strict=True):
+        add_request(side, "lite", {"parallel_tool_calls": other})
+        side.whole.add("text")
+    rows = [row for row in compare(*sides, "A", "B").rows if row.signed]
+    assert [(row.name, row.signed) for row in rows] == [("parallel_tool_calls", ("false -> true in text",))]
+
+
 def test_the_table_fits_its_columns() -> None:
     after = {"tools": [function("a_tool_with_a_name_" * 5, cmd={"enum": list("abcdefgh") * 9})], "store": True}
     difference = compare(inventory({"mood": 1}), inventory(after), "0.107.0", "0.169.0")
