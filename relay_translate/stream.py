@@ -230,7 +230,7 @@ class Answer:
             self.fail(upstream_broke(self.say("a tool call came without a name")))
             return
         elif status == "completed" and not self.output.has_answer:
-            self.fail(upstream_broke(self.say("the answer was empty")))
+            self._fail_empty()
             return
         if self._context.codex and not self._context.structured:
             self.output.list_sources()
@@ -241,6 +241,14 @@ class Answer:
         self._writer.write(
             "response.completed" if status == "completed" else "response.incomplete", response=self.response()
         )
+
+    def _fail_empty(self) -> None:
+        """Nothing came: worth another try. Thoughts alone, properly ended, were paid for and would come again."""
+        if self.output.reasoning_length and self.finish_reason is not None:
+            self.fail(upstream_refused(self.say(
+                "the model ended its answer after thinking, without a text or a call. Ask it to go on")))  # fmt: skip
+        else:
+            self.fail(upstream_broke(self.say("the answer was empty")))
 
     def _complete_usage(self) -> None:
         """Codex's meter and its compaction live on the counts; a missing one is estimated, and said to be."""

@@ -151,9 +151,17 @@ def test_no_room_for_any_answer_makes_codex_compact():
     assert play_chunks(stop("length")).error["code"] == "context_length_exceeded"
 
 
-@pytest.mark.parametrize("chunks", [[], [chunk({"reasoning_content": "hm"})], [text("")], [text(" \n")]])
+@pytest.mark.parametrize("chunks", [[], [text("")], [text(" \n")]])
 def test_an_empty_answer_is_a_failure_to_retry(chunks):
     assert play_chunks(*chunks, stop()).error == {"code": "server_error", "message": "host: the answer was empty"}
+
+
+@pytest.mark.parametrize("thoughts", [chunk({"reasoning_content": "hm"}), text("<think>hm")])
+def test_thoughts_alone_are_not_asked_for_again(thoughts):
+    played = play_chunks(thoughts, stop())
+    assert played.error["code"] == "invalid_prompt"
+    assert "after thinking, without a text or a call" in played.error["message"]
+    assert play_chunks(thoughts).error["code"] == "server_error"
 
 
 # --- streams that stop
