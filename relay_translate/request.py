@@ -88,6 +88,7 @@ class _Translation:
         self.options = options
         self.notes: list[str] = []
         self.tools = ToolTable(profile, options.web_search, notes=self.notes)
+        self.wanted_format = _response_format(_object(body, "text").get("format"))
 
     def run(self) -> TranslatedRequest:
         items = _checked(self.body)
@@ -161,7 +162,7 @@ class _Translation:
         text = _object(self.body, "text")
         if text.get("verbosity") is not None:
             self._put(chat, "verbosity", text["verbosity"])
-        response_format = _response_format(text.get("format"))
+        response_format = self.wanted_format
         if response_format is None:
             return
         if self.profile.tools.no_format and "tools" in chat:
@@ -173,7 +174,7 @@ class _Translation:
 
     def _schema_in_words(self) -> str:
         """The schema that the answer must follow, for a model whose provider won't see to it."""
-        wanted = _response_format(_object(self.body, "text").get("format"))
+        wanted = self.wanted_format
         refused = self.profile.json_schema != "native" or (self.profile.tools.no_format and self.tools.definitions)
         if wanted is None or "json_schema" not in wanted or not refused:
             return ""
@@ -223,7 +224,7 @@ class _Translation:
             parameters=parameter_types([] if chat.get("tool_choice") == "none" else chat.get("tools")),
             disabled_quirks=self.options.disabled_quirks,
             compaction=compaction,
-            structured=_response_format(_object(self.body, "text").get("format")) is not None,
+            structured=self.wanted_format is not None,
             input_estimate=estimate_tokens([chat.get("messages"), chat.get("tools")]),
             echo=MappingProxyType({name: self.body[name] for name in names if name in self.body}),
         )

@@ -102,7 +102,7 @@ class Answer:
             self.finish_reason = reason
 
     def _error_in(self, body: Json) -> ApiError | None:
-        return stream_error(body, provider=self._label, codes=self._context.profile.error_codes)
+        return stream_error(body, provider=self._context.provider, codes=self._context.profile.error_codes)
 
     def _count(self, chunk: Json, choice: Json) -> None:
         """Usage stands in one of several places, sometimes in each chunk; the last one counts."""
@@ -277,11 +277,7 @@ class Answer:
 
     def say(self, what: str) -> str:
         """A sentence of ours about the provider."""
-        return f"{self._label or 'The provider'}: {what}"
-
-    @property
-    def _label(self) -> str:
-        return self._context.provider
+        return f"{self._context.provider or 'The provider'}: {what}"
 
     @property
     def _ending(self) -> str | None:

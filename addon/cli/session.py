@@ -36,15 +36,10 @@ def _check_readable(path: Path) -> None:
     """What is appended to a file that can't be read to its end can't be read either."""
     if not path.exists() or not path.stat().st_size:
         return
-    from mitmproxy.exceptions import FlowReadException
-    from mitmproxy.io import FlowReader
+    from addon.recording.flows import damage_of
 
-    try:
-        with path.open("rb") as file:
-            for _ in FlowReader(file).stream():
-                pass
-    except FlowReadException as error:
-        raise RecordingError(f"{path} can't be appended to: {error}; record into another file") from None
+    if damage := damage_of(path):
+        raise RecordingError(f"{path} can't be appended to: {damage}; record into another file")
 
 
 def _put_aside(path: Path) -> Path | None:
@@ -52,7 +47,7 @@ def _put_aside(path: Path) -> Path | None:
     if not path.is_file() or not path.stat().st_size:
         return None
     real = path.resolve()
-    kept = real.with_name(real.name + ".old")
+    kept = real.with_name(f".{real.name}.{os.getpid()}")  # nobody else's
     os.replace(real, kept)
     return kept
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,6 @@ from relay_translate import (
     TranslationError,
     TurnContext,
     error_stream,
-    find_profile,
     translate_error,
     translate_request,
 )
@@ -33,6 +32,7 @@ from relay_translate.transcript import close_envelopes, open_envelopes
 from .cases import Case, Turn, read_cases
 from .fixture_files import Texts, case_toml, remove_unused_texts, write_case
 from .placeholders import CREATED_AT, PROVIDER, Placeholders, keep_tools, roots_of, shorten
+from .translating import options_of, profile_of
 from .versions_page import describe_versions
 
 Json = dict[str, Any]
@@ -58,7 +58,7 @@ class Extracted:
 def extract(case: Case, *, trim: bool = False) -> Extracted:
     """The files of a case. A recording may ask for trimming itself, as those of the scripted scenarios do."""
     trim = trim or bool(case.facts.get("trim"))
-    called = {name for turn in case.turns for name in _called(turn.response)} if trim else set()
+    called = {name for turn in case.turns for name in called_tools(turn.response)} if trim else set()
     names = Placeholders(roots_of(json.dumps(turn.request, ensure_ascii=False) for turn in case.turns))
     made, options = Extracted(remarks=list(case.remarks)), _options(case)
     kept: list[Turn] = []
@@ -83,7 +83,7 @@ class _Wanted:
 
 
 def _extract_turn(turn: Turn, case: Case, names: Placeholders, wanted: _Wanted, made: Extracted) -> None:
-    profile = find_profile(name=case.relay.get("profile", ""), model=str(case.relay.get("model", "")))
+    profile = profile_of(case.relay)
 
     def translated(request: Json) -> TranslatedRequest:
         return translate_request(close_envelopes(request), profile, wanted.options)
@@ -138,17 +138,9 @@ def _numbered_ids(turn: int) -> Callable[[str], str]:
 
 
 def _options(case: Case) -> RequestOptions:
-    """As the relay was set; of an older recording, as the models tell. The provider's name is nobody's business."""
-    facts, relay = case.relay.get("options"), case.relay
-    facts = facts if isinstance(facts, dict) else {}
-    mapped = {relay["requested_model"]: relay["model"]} if relay.get("model") != relay.get("requested_model") else {}
-    return RequestOptions(
-        model_map=facts.get("model_map") or ({} if facts else mapped),
-        extra_params=facts.get("extra_params") or {},
-        drop_params=frozenset(facts.get("drop_params") or ()),
-        codex=all(turn.codex for turn in case.turns),
-        provider=PROVIDER,
-    )
+    """The provider's name is nobody's business, and what case.toml has no word for stays as it is by default."""
+    options = options_of(case.relay, codex=all(turn.codex for turn in case.turns))
+    return replace(options, provider=PROVIDER, web_search=True, disabled_quirks=frozenset())
 
 
 def _ordered(request: Json) -> Json:
@@ -175,8 +167,8 @@ def _tool_name(tool: Any) -> str:
     return str(tool.get("name")) if isinstance(tool, dict) else ""
 
 
-def _called(response: str) -> Iterator[str]:
-    """Names of the tools that an answer calls."""
+def called_tools(response: str) -> Iterator[str]:
+    """Names of the tools that an answer, a stream for Codex, calls, as Codex knows them."""
     for line in response.splitlines():
         if line.startswith("data: {") and '"response.output_item.done"' in line:
             item = json.loads(line[6:])["item"]

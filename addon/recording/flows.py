@@ -96,6 +96,23 @@ def open_recording(path: Path) -> Recording:
     """Look through a flow file for the relay's turns (requests for answers, not for model lists).
 
     Raises RecordingError when it is no flow file, or one without a turn of the relay's."""
+    found = _looked_through(path)
+    if found.damage and not found.flows:
+        raise RecordingError(f"{path} is not a flow file of mitmproxy: {found.damage}")
+    if not found:
+        raise RecordingError(
+            f"{path} holds {found.flows} flows but no turn that the relay has recorded; "
+            "record with `mitmdump -s addon/relay.py -w FILE` or `codex-relay record FILE`"
+        )
+    return found
+
+
+def damage_of(path: Path) -> str:
+    """Why a flow file, of whatever flows, can't be read to its end; "" if it can. Raises RecordingError for HAR."""
+    return _looked_through(path).damage
+
+
+def _looked_through(path: Path) -> Recording:
     found = Recording(path)
     if path.is_dir():
         raise RecordingError(f"{path} is a folder; name a flow file in it")
@@ -108,13 +125,6 @@ def open_recording(path: Path) -> Recording:
             _look_through(file, found)
     except OSError as error:
         raise RecordingError(f"{path} can't be read: {error.strerror or error}") from error
-    if found.damage and not found.flows:
-        raise RecordingError(f"{path} is not a flow file of mitmproxy: {found.damage}")
-    if not found:
-        raise RecordingError(
-            f"{path} holds {found.flows} flows but no turn that the relay has recorded; "
-            "record with `mitmdump -s addon/relay.py -w FILE` or `codex-relay record FILE`"
-        )
     return found
 
 

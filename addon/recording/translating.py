@@ -17,20 +17,28 @@ def translated(turn: RecordedTurn, request: Json | None = None) -> TranslatedReq
     Raises RecordingError for a body that was not kept whole or a profile that is not known here, and TranslationError
     for a request that is refused.
     """
-    profile = _profile(turn)
-    return translate_request(turn.request if request is None else request, profile, options_of(turn))
+    profile, options = profile_of(turn.facts), options_of(turn.facts, codex=turn.is_codex)
+    return translate_request(turn.request if request is None else request, profile, options)
 
 
-def options_of(turn: RecordedTurn) -> RequestOptions:
+def profile_of(facts: Mapping[str, Any]) -> Profile:
+    """The profile that `metadata["relay"]` names, for its model. Raises RecordingError when it is not known here."""
+    try:
+        return find_profile(name=str(facts.get("profile") or ""), model=str(facts.get("model") or ""))
+    except ValueError as error:
+        raise RecordingError(f"its profile is not known here: {error}") from error
+
+
+def options_of(facts: Mapping[str, Any], *, codex: bool) -> RequestOptions:
     """As set when the turn was recorded. Recordings without options tell the model; parameters are then unknown."""
-    facts, options = turn.facts, mapping(turn.facts.get("options"))
+    options = mapping(facts.get("options"))
     requested, model = str(facts.get("requested_model", "")), str(facts.get("model", ""))
-    mapped = {requested: model} if model and requested != model else {}
+    mapped = {requested: model} if model and requested != model and not options else {}
     return RequestOptions(
-        model_map=mapping(options["model_map"]) if options.get("model_map") else mapped,
+        model_map=mapping(options.get("model_map")) or mapped,
         extra_params=mapping(options.get("extra_params")),
         drop_params=frozenset(str(name) for name in options.get("drop_params") or ()),
-        codex=turn.is_codex,
+        codex=codex,
         provider=str(facts.get("label") or facts.get("provider") or ""),
         web_search=options.get("web_search") is not False,
         disabled_quirks=frozenset(str(name) for name in options.get("disabled_quirks") or ()),
@@ -40,10 +48,3 @@ def options_of(turn: RecordedTurn) -> RequestOptions:
 def mapping(value: object) -> Mapping[str, Any]:
     """What a recording holds in the place of an object: recordings come from others."""
     return value if isinstance(value, dict) else {}
-
-
-def _profile(turn: RecordedTurn) -> Profile:
-    try:
-        return find_profile(name=str(turn.facts.get("profile") or ""), model=str(turn.facts.get("model") or ""))
-    except ValueError as error:
-        raise RecordingError(f"its profile is not known here: {error}") from error

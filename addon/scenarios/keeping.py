@@ -9,18 +9,17 @@ import socket
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import brotli
 from mitmproxy import http
 
-from addon.recording.flows import body_of, json_body, relay_facts
-from addon.recording.placeholders import PROVIDER, Placeholders, keep_tools, shorten
-from addon.replies import is_codex
+from addon.recording.fixtures import called_tools
+from addon.recording.flows import RecordedTurn, body_of, relay_facts
+from addon.recording.placeholders import Placeholders, keep_tools, shorten
+from addon.recording.translating import translated
 from addon.scenarios.catalog import Case
-from relay_translate import RequestOptions, find_profile, json_bytes, translate_request
+from relay_translate import json_bytes
 
-Json = dict[str, Any]
 TURN_METADATA = "x-codex-turn-metadata"  # some 900 bytes, as a header and again in the body
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # What git says of the workspace: Codex puts it in once git has answered, which is a matter of luck in a short turn.
@@ -135,21 +134,23 @@ def private_words() -> Iterator[str]:
 
 def _trim(flows: Sequence[http.HTTPFlow], case: Case) -> None:
     """Cut long prose, and tools that nobody calls; the chat request is translated anew, so that both fit together."""
-    called = {*case.keeps}.union(*(_called(flow.response) for flow in flows if flow.response))
+    answers = [body_of(flow.response).decode() for flow in flows]
+    called = {*case.keeps}.union(*map(called_tools, answers))
     upstreams = {relay_facts(flow).get("id"): flow for flow in flows if relay_facts(flow).get("role") == "upstream"}
     for flow in flows:
         facts = relay_facts(flow)
         linked = upstreams.get(facts.get("id"))
         if facts.get("role") != "client" or linked is None:
             continue
-        request = json_body(flow.request)
-        if _translated(request, flow) != json_body(linked.request):
+        turn = RecordedTurn(flow, linked)
+        request = turn.request
+        if json.loads(json_bytes(translated(turn).body)) != turn.chat_request:
             raise CannotKeep(f"{case.name}: what was recorded is not what today's translator makes of it")
         trimmed = keep_tools(shorten(request), called)
         if metadata := flow.request.headers.get(TURN_METADATA):
             flow.request.headers[TURN_METADATA] = _without_ids(metadata)
         flow.request.content = json_bytes(trimmed)
-        linked.request.content = json_bytes(_translated(trimmed, flow))
+        linked.request.content = json_bytes(translated(turn, trimmed).body)
 
 
 def _without_ids(metadata: str) -> str:
@@ -157,22 +158,6 @@ def _without_ids(metadata: str) -> str:
     facts = json.loads(metadata)
     kept = {name: value for name, value in facts.items() if not (isinstance(value, str) and _UUID.search(value))}
     return json_bytes(kept).decode()
-
-
-def _translated(request: Json, flow: http.HTTPFlow) -> Json:
-    profile = find_profile(name=str(relay_facts(flow).get("profile", "")))
-    options = RequestOptions(codex=is_codex(flow.request), provider=PROVIDER)
-    made: Json = json.loads(json_bytes(translate_request(request, profile, options).body))
-    return made
-
-
-def _called(response: http.Response) -> Iterator[str]:
-    """Names of the tools that an answer calls, as Codex knows them."""
-    for line in body_of(response).decode().splitlines():
-        if line.startswith("data: {") and '"response.output_item.done"' in line:
-            item = json.loads(line[6:])["item"]
-            if str(item.get("type")).endswith("_call"):
-                yield str(item.get("name") or item["type"].removesuffix("_call"))
 
 
 # --- the end ----------------------------------------------------------------------------------------------------------
