@@ -47,7 +47,8 @@ class Kept:
             self.size += len(data)
 
     def whole(self) -> bytes:
-        return b"".join(self.pieces)
+        self.pieces[:] = [b"".join(self.pieces)]
+        return self.pieces[0]
 
 
 class BodyStream:

@@ -9,12 +9,15 @@ mitmproxy has only when client and upstream both speak TLS, get its own error pa
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+import re
+import sys
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import h11
-from mitmproxy import connection, ctx, eventsequence, flow, flowfilter, http, io
+import pyperclip
+from mitmproxy import connection, contentviews, ctx, eventsequence, flow, flowfilter, hooks, http, io
 from mitmproxy import version as mitmproxy_version
 from mitmproxy.addons import savehar
 from mitmproxy.flow import Error
@@ -29,6 +32,7 @@ ErrorPage = Callable[[int, str], http.Response]
 MITMPROXY = mitmproxy_version.VERSION
 
 _HTTP1 = getattr(http_layers, "_http1", None)
+_KEY = re.compile(r"\s*(- )?[\w./ -]{1,40}:(?= |$)")  # of a line in YAML's manner
 
 _replaced: list[tuple[Any, str, Any]] = []
 _warned: set[str] = set()
@@ -269,6 +273,7 @@ async def announce(flow: http.HTTPFlow) -> None:
         await ctx.master.addons.handle_lifecycle(hook)
     if flow.intercepted:
         flow.resume()  # nothing waits for it
+        show_updated([flow])
 
 
 def ended_by(flow: http.HTTPFlow) -> str:
@@ -289,3 +294,126 @@ def scrub_backup(flow: http.HTTPFlow, scrub: Callable[[http.Headers], None]) -> 
             headers = http.Headers(state["headers"])
             scrub(headers)
             state["headers"] = headers.fields
+
+
+# --- what people see --------------------------------------------------------------------------------------------------
+
+
+def viewer() -> Any:
+    """The list of flows that mitmweb and the console show; None in mitmdump, where nobody looks."""
+    return ctx.master.addons.get("view")
+
+
+def is_watched() -> bool:
+    """Whether somebody looks at this moment: mitmweb may run without a browser."""
+    web = sys.modules.get("mitmproxy.tools.web.app")
+    if web is not None and hasattr(ctx.options, "web_host"):
+        return bool(getattr(web, "ClientConnection").connections)  # noqa: B009 - not declared public
+    return viewer() is not None
+
+
+def shown() -> Sequence[flow.Flow]:
+    """All flows of the list, those behind its filter too."""
+    return list(ctx.master.commands.call("view.flows.resolve", "@all")) if viewer() is not None else []
+
+
+def show_updated(flows: Sequence[flow.Flow]) -> None:
+    ctx.master.addons.trigger(hooks.UpdateHook(flows))
+
+
+def prefer_columns(columns: Sequence[str]) -> None:
+    """Columns of mitmweb's list, unless somebody has chosen some."""
+    if hasattr(ctx.options, "web_columns") and not ctx.options.has_changed("web_columns"):
+        # mitmweb 11 sets comments right, without a gap to the next column: they come last there.
+        ctx.options.update(web_columns=sorted(columns, key="comment".__eq__) if MITMPROXY < "12" else list(columns))
+
+
+def web_host_without_login() -> str | None:
+    """Where the mitmweb of mitmproxy 11.0 listens, which asks nobody for a password; None for everything else."""
+    return None if hasattr(ctx.options, "web_password") else getattr(ctx.options, "web_host", None)
+
+
+def will_be_intercepted(flow: http.HTTPFlow) -> bool:
+    """Whether mitmproxy's own `intercept` would hold a flow as it is now."""
+    intercept = ctx.master.addons.get("intercept")
+    return bool(intercept is not None and intercept.should_intercept(flow))
+
+
+def to_clipboard(text: str) -> str:
+    """Where mitmproxy itself copies to. Gives the text: a mitmweb on another machine has no clipboard of the user's."""
+    try:
+        pyperclip.copy(text)
+    except pyperclip.PyperclipException as error:
+        logger.debug("nothing was copied: %s", error)
+    return text
+
+
+def before_sending(flow: http.HTTPFlow, wait: Callable[[], Awaitable[None]]) -> None:
+    """In `request`: have `wait` awaited once all such hooks have run, in place of mitmproxy's own waiting for a person
+    (which never ends when a held flow is killed). What is sent is the flow's request as `wait` leaves it."""
+
+    async def wait_for_resume() -> None:
+        delattr(flow, "wait_for_resume")
+        await wait()
+
+    setattr(flow, "wait_for_resume", wait_for_resume)  # noqa: B010 - mypy forbids the plain assignment
+
+
+class BodyView(Protocol):
+    """What a body can be shown as. priority: above 1 is chosen by itself, below 0 never is."""
+
+    name: str
+
+    def priority(self, data: bytes, flow: flow.Flow | None, message: object) -> float: ...
+
+    def render(self, data: bytes, flow: flow.Flow | None, message: object) -> str: ...
+
+
+def add_body_view(view: BodyView) -> None:
+    """Offer a view in the list of mitmproxy's own; once in a process. A view that fails shows the body as it is."""
+    modern, registry = getattr(contentviews, "Contentview", None), getattr(contentviews, "registry", None)
+    if registry is None and contentviews.get(view.name) is None:
+        contentviews.add(_line_view(view))
+    elif registry is not None and view.name.lower() not in registry:
+        contentviews.add(_modern_view(view, modern))
+
+
+def _modern_view(view: BodyView, base: Any) -> Any:
+    class Adapter(base):  # type: ignore[misc]
+        name = view.name
+        syntax_highlight = "yaml"
+
+        def prettify(self, data: bytes, metadata: Any) -> str:
+            return _rendered(view, data, metadata.flow, metadata.http_message)
+
+        def render_priority(self, data: bytes, metadata: Any) -> float:
+            return view.priority(data, metadata.flow, metadata.http_message)
+
+    return Adapter()
+
+
+def _line_view(view: BodyView) -> Any:
+    class Adapter(contentviews.View):  # type: ignore[misc,name-defined,unused-ignore]
+        name = view.name
+
+        def __call__(self, data: bytes, *, flow: Any = None, http_message: Any = None, **_: Any) -> Any:
+            lines = _rendered(view, data, flow, http_message).split("\n")
+            return view.name, (_styled(line) for line in lines)
+
+        def render_priority(self, data: bytes, *, flow: Any = None, http_message: Any = None, **_: Any) -> float:
+            return view.priority(data, flow, http_message)
+
+    return Adapter()
+
+
+def _styled(line: str) -> list[tuple[str, str]]:
+    key = _KEY.match(line)
+    return [("header", key[0]), ("text", line[key.end() :])] if key else [("text", line or " ")]
+
+
+def _rendered(view: BodyView, data: bytes, flow: Any, message: Any) -> str:
+    try:
+        return view.render(data, flow, message)
+    except Exception as error:
+        logger.debug("the view %s failed", view.name, exc_info=True)
+        return f"# not shown as {view.name}: {error}\n" + data.decode("utf-8", "replace")

@@ -52,6 +52,14 @@ class Outcome:
     summary: TurnSummary | None = None
 
 
+@dataclass(frozen=True)
+class Refusal:
+    """The relay's own answer to a request that is not sent on."""
+
+    response: http.Response
+    why: str
+
+
 @dataclass(eq=False)
 class Exchange:
     """One turn, from the client's request to what was said in the end. `translated` is None for a model list.
@@ -97,15 +105,16 @@ class Exchange:
         else:  # not sent yet, and it could still be: it must stay the translated one
             scrub_headers(flow.request.headers)
 
-    def begin_answer(self, flow: http.HTTPFlow) -> None:
-        """In `responseheaders`: arrange for the answer to be translated, as it arrives where it can be."""
+    def begin_answer(self, flow: http.HTTPFlow, *, whole: bool = False) -> None:
+        """In `responseheaders`: arrange for the answer to be translated, as it arrives where it can be; `whole` waits
+        for its end."""
         response = flow.response
         assert response is not None
         self.restore(flow)
         self.upstream_response = response.copy()
         status, context = response.status_code, self.context
         # A response that is already whole was set by server replay or another addon: its stream would not be called.
-        if context and context.stream and 200 <= status < 300 and response.raw_content is None:
+        if context and context.stream and not whole and 200 <= status < 300 and response.raw_content is None:
             self.body = BodyStream(context, response.headers.get("content-encoding", ""), self.timings)
             # A new object: the upstream connection still needs to know how its own answer is framed.
             flow.response = _stream_head(response, self.client_request)
@@ -146,6 +155,13 @@ class Exchange:
         elif self.outcome.status == "completed":
             flow.error = None  # Codex hangs up at the last event; a body that is still open behind it is no failure
         return response, rest
+
+    def kill(self, flow: http.HTTPFlow) -> None:
+        """The answer was thrown away by somebody who held it; the client's connection ends."""
+        self.timings.total = self.timings.now()
+        if flow.response is not None:
+            self._keep_raw(flow.response.raw_content or b"")
+        flow.response, self.outcome = None, Outcome("killed")
 
     def refusal(self, error: ApiError) -> http.Response:
         """The answer for a turn that failed before anything was said."""
@@ -215,7 +231,7 @@ def guard(flow: http.HTTPFlow, settings: Settings | None) -> None:
         guards[flow] = Upstream(request.scheme, request.host, request.port)
 
 
-def open_exchange(request: http.Request, settings: Settings | None, target: Upstream) -> Exchange | http.Response:
+def open_exchange(request: http.Request, settings: Settings | None, target: Upstream) -> Exchange | Refusal:
     """The turn for a client's request, or the answer that refuses it. Never raises: mitmproxy would send it on."""
     events, model, headers = False, "", ()
     try:
@@ -243,7 +259,8 @@ def open_exchange(request: http.Request, settings: Settings | None, target: Upst
     except Exception:
         logger.exception("unexpected error in a request; it was not sent on")
         error = replies.our_fault("this request")
-    return replies.in_stream(error, model=model) if events else replies.as_status(error, headers)
+    response = replies.in_stream(error, model=model) if events else replies.as_status(error, headers)
+    return Refusal(response, error.message)
 
 
 def _exchange(

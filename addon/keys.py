@@ -13,7 +13,7 @@ from . import compat
 SCRUBBED = "[scrubbed]"
 _SHORTEST = 8  # what is shorter stands in any text
 _MOST_KNOWN = 1000
-_SECRET_HEADERS = (
+CREDENTIAL_HEADERS = (
     "authorization", "proxy-authorization", "api-key", "x-api-key", "x-goog-api-key", "cookie", "set-cookie",
 )  # fmt: skip
 
@@ -40,7 +40,7 @@ def remember(secrets: Iterable[str]) -> None:
 
 def credentials(headers: http.Headers) -> list[str]:
     """The keys in a message's headers, without their scheme."""
-    values = (headers.get(name, "") for name in _SECRET_HEADERS if not name.endswith("cookie"))
+    values = (headers.get(name, "") for name in CREDENTIAL_HEADERS if not name.endswith("cookie"))
     return [bare for value in values if len(bare := value.rpartition(" ")[2]) >= _SHORTEST and not is_scrubbed(bare)]
 
 
@@ -49,12 +49,12 @@ def is_secret_header(name: str, *, accounts: bool = True) -> bool:
     name = name.lower()
     if accounts and _ACCOUNT_HEADER.fullmatch(name):
         return True
-    return name in _SECRET_HEADERS or _SECRET_HEADER.fullmatch(name) is not None
+    return name in CREDENTIAL_HEADERS or _SECRET_HEADER.fullmatch(name) is not None
 
 
 def scrub_headers(headers: http.Headers) -> None:
     """Replace credentials; the scheme (Bearer) stays, it tells how the request was authorised."""
-    for name in _SECRET_HEADERS:
+    for name in CREDENTIAL_HEADERS:
         if name in headers:
             scheme, space, rest = headers[name].partition(" ")
             headers[name] = f"{scheme} {SCRUBBED}" if name.endswith("authorization") and space and rest else SCRUBBED

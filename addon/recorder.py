@@ -13,7 +13,7 @@ import relay_translate
 from relay_translate.errors import one_line
 from relay_translate.quirks import QUIRKS
 
-from . import compat, keys
+from . import compat, flow_list, keys
 from .exchange import Exchange
 from .recording.pieces import pack_pieces
 from .recording.private import environment_secrets, machine_words
@@ -22,7 +22,6 @@ from .replies import codex_version
 
 logger = logging.getLogger(__name__)
 
-FAILED = ":red_circle:"
 _KNOWN_NOTES = 1000
 _VERSIONS = {
     "relay": relay_translate.__version__,
@@ -63,15 +62,16 @@ def is_replayed_upstream(flow: http.HTTPFlow) -> bool:
     return flow.is_replay == "request" and isinstance(stored, dict) and stored.get("role") == "upstream"
 
 
-async def record(flow: http.HTTPFlow, exchange: Exchange) -> None:
-    """Everything that is left of a turn when it is over. Never raises."""
+async def record(flow: http.HTTPFlow, exchange: Exchange, linked: http.HTTPFlow) -> None:
+    """Everything that is left of a turn when it is over. linked: becomes the exchange with the provider. Never
+    raises."""
     try:
         keys.scrub_flow(flow, exchange.secrets)
-        linked = _upstream_flow(flow, exchange)
-        flow.metadata["relay"] = _metadata(exchange, linked.id)
-        flow.comment = _comment(exchange)
-        if exchange.outcome.status == "failed":
-            flow.marked = FAILED
+        _complete(linked, flow, exchange)
+        facts = _metadata(exchange, linked.id)
+        flow_list.finish(flow, facts)
+        flow_list.finish_upstream(linked, facts)
+        flow.metadata["relay"] = facts
         _log(exchange)
         if flow.is_replay != "response":  # nothing went up: server replay answered
             await compat.announce(linked)
@@ -80,18 +80,15 @@ async def record(flow: http.HTTPFlow, exchange: Exchange) -> None:
         keys.scrub_flow(flow)
 
 
-def _upstream_flow(flow: http.HTTPFlow, exchange: Exchange) -> http.HTTPFlow:
+def _complete(linked: http.HTTPFlow, flow: http.HTTPFlow, exchange: Exchange) -> None:
     """The exchange with the provider as a flow of its own: seen, saved, and found by server replay."""
-    linked = http.HTTPFlow(flow.client_conn, flow.server_conn, live=False)
+    linked.server_conn = flow.server_conn
     linked.request = exchange.upstream_request.copy()
     linked.response = exchange.upstream_response
     if linked.response is None or linked.response.raw_content is None:
         linked.error = flow.error
-    pieces = pack_pieces(exchange.body.pieces) if exchange.body else ""
-    linked.metadata["relay"] = {"role": "upstream", "id": exchange.id, "client_flow": flow.id, "pieces": pieces}
-    linked.comment = f"upstream of {flow.id[:8]}"
+    linked.metadata["relay"]["pieces"] = pack_pieces(exchange.body.pieces) if exchange.body else ""
     keys.scrub_flow(linked, exchange.secrets)
-    return linked
 
 
 def _metadata(exchange: Exchange, linked: str) -> dict[str, Any]:
@@ -160,13 +157,6 @@ def _end(exchange: Exchange) -> str:
     if outcome.error is not None:
         return f"{outcome.status} {outcome.error.code}: {one_line(outcome.error.message)}"
     return outcome.status
-
-
-def _comment(exchange: Exchange) -> str:
-    parts = [_model(exchange), _tokens(exchange), f"{exchange.timings.total or 0:.2f} s"]
-    if exchange.outcome.status != "completed":
-        parts.append(_end(exchange))
-    return " · ".join(part for part in parts if part)
 
 
 def _log(exchange: Exchange) -> None:

@@ -20,7 +20,26 @@ from mitmproxy.proxy import server_hooks
 if (_root := str(Path(__file__).resolve().parent.parent)) not in sys.path:
     sys.path.append(_root)
 
-from addon import compat, exchange, heartbeat, intake, keys, recorder, replies, search, settings, upstream
+from addon import (
+    commands,
+    compat,
+    exchange,
+    flow_list,
+    heartbeat,
+    hidden,
+    holding,
+    inspection,
+    intake,
+    keys,
+    live_view,
+    recorder,
+    replies,
+    search,
+    settings,
+    upstream,
+    views,
+)
+from addon.stats.totals import Totals
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +49,10 @@ class Relay:
         self.settings: settings.Settings | None = None
         self.is_running = False
         self.heartbeat = heartbeat.Heartbeat()
+        self.live_view = live_view.LiveView()
         self.writing = recorder.Writing()
+        self.totals = Totals()
+        self.addons = [commands.Commands(self.totals)]  # mitmproxy finds what else there is of an addon here
 
     def load(self, loader: Loader) -> None:
         settings.declare(loader)
@@ -38,6 +60,8 @@ class Relay:
         ctx.options.update(connection_strategy="lazy")
         compat.install(replies.error_page)
         compat.rewrite_written(self.writing.rewrite)
+        compat.prefer_columns(flow_list.COLUMNS)
+        views.offer()
 
     def configure(self, updated: AbstractSet[str]) -> None:
         if not settings.WATCHED & updated:
@@ -54,6 +78,8 @@ class Relay:
         settings.refuse_unknown(compat.unknown_options("relay_"))
         settings.refuse_streaming(ctx.options.stream_large_bodies)
         values = {name: getattr(ctx.options, name) for name in (*settings.OPTIONS, settings.PATTERNS)}
+        inspection.refuse_open_web(compat.web_host_without_login())
+        inspection.refuse_holding(values, somebody_looks=compat.viewer() is not None)
         targets = [settings.Upstream(*target) for target in compat.running_targets()]
         self.settings = settings.parse(values, targets)
         self.writing.configure(scrub=self.settings.scrub, patterns=self.settings.scrub_patterns)
@@ -61,6 +87,12 @@ class Relay:
     def running(self) -> None:
         self.is_running = True
         self.heartbeat.start()
+        self.live_view.start()
+        if compat.web_host_without_login() is not None:
+            logger.warning(
+                "mitmweb of mitmproxy 11.0 asks for no password: everybody on this machine can read and change what "
+                "passes; mitmproxy 12 asks for one"
+            )
         if compat.listens_to_everybody():
             logger.warning(
                 "the relay listens on every network interface, for anybody who can reach this machine; "
@@ -71,26 +103,42 @@ class Relay:
                 "no reverse mode is running, nothing will be translated; add --mode reverse:http://HOST:PORT"
             )
 
+    def requestheaders(self, flow: http.HTTPFlow) -> None:
+        if _target(flow) is not None:
+            self.live_view.begin(flow)
+
     async def request(self, flow: http.HTTPFlow) -> None:
         target = _target(flow)
         if target is None or flow.response is not None:
             return
+        try:
+            await holding.hold_request(flow, self.settings)
+        except Exception:
+            logger.exception("unexpected error while a request was held; it was not sent on")
+            flow.response = replies.as_status(replies.our_fault("this request"))
+            return
+        if not flow.killable:
+            return
         if intake.is_search(flow.request):
             await search.answer(flow, self.settings.search if self.settings else None)
             return
+        hidden.reveal(flow)
         if recorder.is_replayed_upstream(flow):
             flow.response = upstream.refuse_replay(flow.request, self.settings)
             exchange.guard(flow, self.settings)
+            self.live_view.about_to_send(flow)
             return
-        turn = exchange.open_exchange(flow.request, self.settings, target)
-        if isinstance(turn, http.Response):
-            flow.response = turn
-            flow.marked = recorder.FAILED
+        turn = exchange.open_exchange(flow.request, commands.settings_of(flow, self.settings), target)
+        if isinstance(turn, exchange.Refusal):
+            flow.response = turn.response
+            keys.scrub_headers(flow.request.headers)
+            flow_list.refuse(flow, turn.why)
         else:
             turn.no_server = flow.server_conn
             exchange.live[flow] = turn
             flow.request = turn.upstream_request
             exchange.guard(flow, self.settings)
+            self.live_view.about_to_send(flow, turn)
 
     def server_connect(self, data: server_hooks.ServerConnectionHookData) -> None:
         if why := exchange.wrong_server(data.client, data.server):
@@ -102,12 +150,13 @@ class Relay:
             return
         turn = exchange.live.get(flow)
         if turn is None:
+            keys.scrub_headers(flow.request.headers)  # it was sent, and is shown after this hook
             if flow.response.raw_content is None and not recorder.is_replayed_upstream(flow):
                 logger.error("an answer that belongs to no translated request was stopped")
                 flow.kill()
             return
         try:
-            turn.begin_answer(flow)
+            turn.begin_answer(flow, whole=holding.wants_answer(flow, turn, self.settings))
         except Exception:
             logger.exception("unexpected error at the start of an answer")
             turn.broken = replies.our_fault("this answer")
@@ -122,14 +171,18 @@ class Relay:
             keys.scrub_flow(flow)
             return
         try:
-            turn.finish_answer(flow)
+            await holding.hold_answer(flow)
+            if flow.killable:
+                turn.finish_answer(flow)
+            else:
+                turn.kill(flow)  # mitmproxy runs no further hook for it
         except Exception:
             logger.exception("unexpected error at the end of an answer")
             flow.response = turn.refusal(replies.our_fault("this answer"))
-        await recorder.record(flow, turn)
+        await self._record(flow, turn)
 
     async def error(self, flow: http.HTTPFlow) -> None:
-        if _target(flow) is None:
+        if _target(flow) is None and flow not in exchange.live:  # a flow that was killed is not live any more
             return
         exchange.guards.pop(flow, None)
         turn = exchange.live.pop(flow, None)
@@ -147,7 +200,13 @@ class Relay:
             logger.exception("unexpected error at the end of a broken answer")
             response, rest = turn.refusal(replies.our_fault("this answer")), b""
         compat.leave_last_words(flow, response, rest)
-        await recorder.record(flow, turn)
+        await self._record(flow, turn)
+
+    async def _record(self, flow: http.HTTPFlow, turn: exchange.Exchange) -> None:
+        linked = live_view.upstream_flow(flow, turn)
+        await recorder.record(flow, turn, linked)
+        self.totals.add_flow(flow)
+        self.live_view.keep(flow, linked, self.settings.inspection.keep_flows if self.settings else 0)
 
     def client_disconnected(self, client: connection.Client) -> None:
         compat.forget_client(client)
@@ -157,6 +216,7 @@ class Relay:
             for flow, turn in list(exchange.live.items()):
                 turn.abandon(flow)
         self.heartbeat.stop()
+        self.live_view.stop()
         compat.uninstall()
 
 

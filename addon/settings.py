@@ -27,6 +27,7 @@ from relay_translate.profiles.merging import for_model
 from relay_translate.quirks import QUIRKS
 from relay_translate.request import map_model
 
+from . import inspection
 from .search import Configured, parse_service
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -76,11 +77,12 @@ OPTIONS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "The service behind Codex's standalone web search: searxng:URL, brave or tavily, the last two with the key "
             "in BRAVE_API_KEY or TAVILY_API_KEY, or in the variable named behind a colon (brave:MY_KEY).",
         ),
+        **inspection.OPTIONS,
     }
 )
 # Changes of these options too have to be looked at again.
 PATTERNS = "relay_scrub_patterns"
-WATCHED = frozenset(OPTIONS) | {PATTERNS, "mode", "stream_large_bodies"}
+WATCHED = frozenset(OPTIONS) | {PATTERNS, "mode", "stream_large_bodies", "web_host"}
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _BARE_VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+")
@@ -123,6 +125,7 @@ class Settings:
     search: Configured | None = None
     scrub: bool = True
     scrub_patterns: tuple[str, ...] = ()
+    inspection: inspection.Inspection = field(default_factory=inspection.Inspection)
 
     def upstream_for(self, target: Upstream) -> Upstream:
         """Where a flow goes whose reverse mode points to `target`.
@@ -205,6 +208,7 @@ def parse(values: Mapping[str, Any], targets: Iterable[Upstream], environ: Mappi
         search=parse_service(values["relay_search"], environ),
         scrub=_scrub(values["relay_scrub"]),
         scrub_patterns=_patterns(values.get(PATTERNS, ())),
+        inspection=inspection.parse(values),
     )
 
 

@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from addon import demo, processes
-from addon.cli import export, fixtures, probe, record, replay, report
+from addon.cli import export, fixtures, probe, record, replay, report, stats
 from addon.cli.arguments import port, speed, upstream_url
 from addon.cli.serving import PORT, ServeError, check_port, codex_hint, relay_options
 from addon.recording import RecordingError
@@ -78,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--port", type=port, default=PORT, help=f"port to listen on ({PORT})")
     serve.set_defaults(run=_serve, passes_on=True)
 
-    for module in (record, replay, fixtures, report, export, probe):
+    for module in (record, replay, fixtures, report, export, stats, probe):
         module.add(commands)
     return parser
 

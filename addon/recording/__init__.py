@@ -17,7 +17,9 @@ Both hold `role` ("client", "upstream") and `id` (of the turn). The client's flo
     options                          {model_map, extra_params, drop_params, disabled_quirks}, as used for this turn
     truncated                        true when a body was too large to be kept whole
 
-and the upstream's flow `client_flow` and `pieces` (see pieces.py), the arrival of its body. Recordings of scripted
+and the upstream's flow `client_flow` and `pieces` (see pieces.py), the arrival of its body. Both flows hold
+`metadata["relay_words"]` too, a line for filters (see addon/flow_list.py), and a turn that was asked again by
+`relay.rerun` holds `metadata["relay_rerun"]`, the model. Recordings of scripted
 scenarios hold `metadata["case"]` too: {name, codex, released, shows, trim, all_tools}.
 """
 

@@ -62,7 +62,7 @@ def proxy(tmp_path: Path) -> StartProxy:
 
     @contextlib.asynccontextmanager
     async def start(
-        script: Any = None, *, before: Any = (), modes: list[str] | None = None, **opts: Any
+        script: Any = None, *, before: Any = (), looking: Any = (), modes: list[str] | None = None, **opts: Any
     ) -> AsyncIterator[Proxy]:
         upstream = Upstream(script) if script else Upstream()
         async with upstream.serve():
@@ -79,6 +79,7 @@ def proxy(tmp_path: Path) -> StartProxy:
             # Server replay would end the process, and with it the next test's proxy, after the last recorded answer.
             master.options.update(keepserving=True)
             scripts: Any = master.addons.get("scriptloader")
+            master.addons.add(*looking)  # as in mitmweb: there before scripts, and behind them in the order of hooks
             for addon in (*before, relay):
                 master.addons.register(addon)
                 scripts.addons.append(addon)

@@ -56,7 +56,7 @@ async def test_the_two_flows_know_each_other(proxy) -> None:
     assert ours["usage"]["input_tokens_details"]["cached_tokens"] == 100
     assert (ours["finish"], ours["status"], ours["profile"]) == ("stop", "completed", "generic")
     assert 0 < ours["timings"]["first_byte"] <= ours["timings"]["first_token"] <= ours["timings"]["total"] < TIMEOUT
-    assert client.comment.startswith("gpt-test · 120 (100 cached) in, 7 out")
+    assert client.comment.startswith("120 (100 cached) in, 7 out · ")
 
 
 async def test_nothing_of_a_turn_is_kept_in_memory(proxy) -> None:

@@ -6,8 +6,8 @@ import json
 import re
 from typing import Any
 
-from .json_text import json_text
-from .reasoning import VERSION, pack, unpack
+from relay_translate.json_text import json_text
+from relay_translate.reasoning import VERSION, pack, unpack
 
 WIDTH = 120  # columns
 OPENED = VERSION.rstrip(".") + " "

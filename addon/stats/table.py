@@ -1,0 +1,206 @@
+"""Totals as a table that fits a terminal and reads the same through a pipe, and as JSON."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+from relay_translate.errors import one_line
+from relay_translate.profiles.prices import CHECKED
+
+from .totals import Group, Json, Sums, Totals, percentile
+
+_COLUMNS = (
+    # heading, above it, gap before it, least width
+    ("thread", "", 0, 0), ("model", "", 2, 0), ("turns", "", 2, 0), ("failed", "", 1, 0),
+    ("in", "tokens", 2, 6), ("cached", "", 1, 0), ("hit", "", 1, 4), ("out", "", 1, 6), ("thought", "", 1, 0),
+    ("p50", "first token", 2, 6), ("p95", "", 1, 6), ("p50", "whole turn", 2, 6), ("p95", "", 1, 6),
+    ("cost", "", 2, 0),
+)  # fmt: skip
+_TEXT = (0, 1)  # columns of words stand left, numbers right
+_MODEL = 1  # the column that gives way when the table is too wide
+_SHORTEST_MODEL = 6
+_MOST_THREADS = 40  # named below the table
+
+
+def lines(totals: Totals, width: int = 120) -> list[str]:
+    """Columns of one row for each thread and model, all threads by model, the whole; then what has to be said."""
+    if not totals.groups:
+        return ["no turn has ended yet"]
+    numbers = {thread: str(number) for number, thread in enumerate(totals.threads, 1)}
+    by_model = totals.by_model()
+    rows = [_row(numbers[group.thread], group, sums, by_model) for group, sums in ordered(totals)]
+    rows = [["" if i and row[0] == rows[i - 1][0] else row[0], *row[1:]] for i, row in enumerate(rows)]
+    if 1 < len(by_model) < len(totals.groups):
+        rows += [_row("", group, sums, by_model) for group, sums in by_model.items()]
+        rows[-len(by_model)][0] = "all"
+    whole = totals.all()
+    rows.append(_row("total", None, whole, by_model))
+    said = [*_threads(totals, numbers), *_endings(whole), *_unsure(whole), *_prices(totals, by_model)]
+    return [*_laid_out(rows, width), "", *(line[: width - 1] + "…" if len(line) > width else line for line in said)]
+
+
+def as_json(totals: Totals) -> Json:
+    """Numbers as they are: tokens, seconds, USD, Unix time; null is "unknown"."""
+    threads = []
+    for name, thread in totals.threads.items():
+        of = [(group, sums) for group, sums in totals.groups.items() if group.thread == name]
+        models = [{"provider": group.provider, "model": group.model, **_facts(sums)} for group, sums in of]
+        threads.append({"thread": name, "begun": thread.begun, "last": thread.last, "models": models})
+    models = [{"provider": of.provider, "model": of.model, **_facts(sums)} for of, sums in totals.by_model().items()]
+    return {"threads": threads, "models": models, "total": _facts(totals.all())}
+
+
+def ordered(totals: Totals) -> list[tuple[Group, Sums]]:
+    """Thread by thread, as they began."""
+    place = {thread: number for number, thread in enumerate(totals.threads)}
+    return sorted(totals.groups.items(), key=lambda one: place[one[0].thread])
+
+
+def _facts(sums: Sums) -> Json:
+    return {
+        "turns": sums.turns,
+        "turns_without_token_counts": sums.turns - sums.told,
+        "turns_with_estimated_tokens": sums.estimated,
+        "input_tokens": sums.tokens_in,
+        "cached_tokens": sums.cached,
+        "cache_hit_rate": sums.hit_rate,
+        "output_tokens": sums.tokens_out,
+        "reasoning_tokens": sums.reasoning,
+        "first_token_seconds": {"p50": percentile(sums.first_token, 0.5), "p95": percentile(sums.first_token, 0.95)},
+        "total_seconds": {"p50": percentile(sums.total, 0.5), "p95": percentile(sums.total, 0.95)},
+        "not_completed": dict(sums.endings),
+        "errors": dict(sums.errors),
+        "cost_usd": sums.known_cost,
+        "turns_without_price": sums.hidden,
+    }
+
+
+def _row(label: str, group: Group | None, sums: Sums, by_model: dict[Group, Sums]) -> list[str]:
+    hit, first, total = sums.hit_rate, sums.first_token, sums.total
+    about = "~" if sums.estimated else ""
+    tokens = [sums.tokens_in, sums.cached] if sums.told else []
+    said = [sums.tokens_out, sums.reasoning] if sums.told else []
+    return [
+        label,
+        _name(group, by_model) if group else "",
+        f"{sums.turns:,}",
+        f"{sums.endings['failed']:,}" if sums.endings["failed"] else "-",
+        *([about + short(count) for count in tokens] or ["?", "?"]),
+        "-" if hit is None else f"{hit:.0%}",
+        *([about + short(count) for count in said] or ["?", "?"]),
+        *(_seconds(percentile(times, share)) for times in (first, total) for share in (0.5, 0.95)),
+        _cost(sums),
+    ]
+
+
+def _name(group: Group, by_model: dict[Group, Sums]) -> str:
+    """With its provider where two have a model of that name."""
+    model = one_line(group.model)
+    ambiguous = sum(other.model == group.model for other in by_model) > 1
+    return f"{model} at {one_line(group.provider)}" if ambiguous else model
+
+
+def _laid_out(rows: Sequence[Sequence[str]], width: int) -> list[str]:
+    heads = [head for head, _, _, _ in _COLUMNS]
+    widths = [max(least, *(len(row[i]) for row in (*rows, heads))) for i, (_, _, _, least) in enumerate(_COLUMNS)]
+    excess = sum(widths) + sum(gap for _, _, gap, _ in _COLUMNS) - width
+    widths[_MODEL] = max(_SHORTEST_MODEL, widths[_MODEL] - max(0, excess))
+    above, place = "", 0
+    for (_, title, gap, _), column in zip(_COLUMNS, widths, strict=True):
+        above = above.ljust(place + gap) + title if title else above
+        place += gap + column
+    rule = "-" * place
+    body = [_line(row, widths) for row in rows]
+    return [above, _line(heads, widths), rule, *body[:-1], rule, body[-1]]
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    parts = []
+    for i, (cell, width) in enumerate(zip(cells, widths, strict=True)):
+        if len(cell) > width:
+            cell = cell[: width - 1] + "…"
+        parts.append(" " * _COLUMNS[i][2] + (cell.ljust(width) if i in _TEXT else cell.rjust(width)))
+    return "".join(parts).rstrip()
+
+
+def _threads(totals: Totals, numbers: dict[str, str]) -> Iterator[str]:
+    yield "Tokens: cached ones are part of in, thought ones of out. Times in seconds."
+    for thread, number in list(numbers.items())[:_MOST_THREADS]:
+        when = totals.threads[thread]
+        began = "" if when.begun is None else f", {_moment(when.begun)}"
+        last = "" if when.begun is None or when.last in (None, when.begun) else f" to {_clock(when.last, when.begun)}"
+        yield f"Thread {number}: {one_line(thread) or 'the client gave no name'}{began}{last}{' UTC' if began else ''}"
+    if len(numbers) > _MOST_THREADS:
+        yield f"and {len(numbers) - _MOST_THREADS} threads more; --json names them all"
+
+
+def _endings(whole: Sums) -> Iterator[str]:
+    for kinds, title in ((whole.endings, "Not completed"), (whole.errors, "Errors")):
+        if kinds:
+            yield f"{title}: {', '.join(f'{one_line(name)} {count:,}' for name, count in _most(kinds))}"
+
+
+def _most(kinds: Counter[str]) -> list[tuple[str, int]]:
+    return sorted(kinds.items(), key=lambda one: (-one[1], one[0]))
+
+
+def _unsure(whole: Sums) -> Iterator[str]:
+    if whole.turns > whole.told:
+        yield f"No token counts: {_turns(whole.turns - whole.told)}"
+    if whole.estimated:
+        yield f"~ estimated, because the provider sent no token counts: {_turns(whole.estimated)}"
+
+
+def _prices(totals: Totals, by_model: dict[Group, Sums]) -> Iterator[str]:
+    """Where the money comes from, and which price is unknown."""
+    unknown = [(group, sums) for group, sums in by_model.items() if sums.hidden]
+    if any(sums.known_cost is not None for sums in by_model.values()):
+        own = "your own first, then " if totals.entries else ""
+        yield f"Cost: {own}list prices of {CHECKED}; what you pay may differ."
+    for group, sums in unknown:
+        where = f" at {one_line(group.provider)}" if group.provider else ""
+        turns = _turns(sums.hidden)
+        yield f"No price is known of {one_line(group.model)}{where} ({turns}); --prices FILE.toml can name it."
+
+
+def _turns(count: int) -> str:
+    return f"{count:,} turn{'' if count == 1 else 's'}"
+
+
+def _cost(sums: Sums) -> str:
+    """`$0.0121`; with a + where some turns' price is unknown."""
+    if sums.known_cost is None:
+        return "no price" if sums.hidden else "-"
+    return money(sums.known_cost) + ("+" if sums.hidden else "")
+
+
+def money(usd: float) -> str:
+    if 0 < usd < 0.0001:
+        return "<$0.0001"
+    return f"${usd:,.4f}" if usd < 1 else f"${usd:,.2f}"
+
+
+def short(count: int) -> str:
+    """`98,765`, `412k`, `1.3M`, `125M`."""
+    if count < 100_000:
+        return f"{count:,}"
+    if count < 999_500:
+        return f"{count / 1e3:.0f}k"
+    return f"{count / 1e6:.1f}M" if count < 99_950_000 else f"{count / 1e6:,.0f}M"
+
+
+def _seconds(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.2f}" if value < 100 else f"{value:,.0f}"
+
+
+def _moment(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _clock(at: float, begun: float) -> str:
+    moment, day = _moment(at), _moment(begun).split(" ")[0]
+    return moment.removeprefix(f"{day} ")

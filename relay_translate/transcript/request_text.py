@@ -1,0 +1,217 @@
+"""A request as people read it: what is new first."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from relay_translate.json_text import json_bytes
+from relay_translate.responses_api import Json
+from relay_translate.usage import estimate_tokens
+
+from .calls import call_lines, output_status
+from .changes import change_lines, parameters, same_beginning
+from .entries import SAID_BY_MODEL, Entry, conversation, is_chat, pair, read_entries
+from .layout import (
+    SHORT,
+    STEP,
+    TIGHT,
+    WIDE,
+    Room,
+    count,
+    fold,
+    fold_middle,
+    hanging,
+    indented,
+    joined_words,
+    labelled,
+    object_of,
+    one_line,
+    page,
+    shown_value,
+    size,
+    text_of,
+)
+from .plain_json import WIDTH, pretty
+from .signatures import all_tools, tool_lines
+
+TOO_DEEP = "nested too deeply to be shown here; the raw view has it\n"
+_MANY = 60  # older entries; from there on each has less room
+_CONTEXT = (
+    "<environment_context>",
+    "# AGENTS.md",
+    "<user_instructions>",
+    "<permissions",
+    "<skills_instructions>",
+    "<collaboration_mode>",
+    "<turn_aborted>",
+    "<INSTRUCTIONS>",
+)
+"""What Codex says in the user's name."""
+_ORDINARY = {"stream": "true", "store": "false", "tool_choice": "auto", "include": "[reasoning.encrypted_content]"}
+"""Parameters of nearly every request of Codex; they are told only when they are otherwise."""
+
+
+def request_view(body: Any, *, previous: Any = None) -> str:
+    """A Responses request or a chat request, told apart by its shape; other JSON in short lines. Never raises.
+
+    previous: the request before it in the same conversation, on the same wire."""
+    try:
+        if not isinstance(body, dict) or not _is_request(body):
+            return page([pretty(body)])
+        return page(_request_lines(body, previous if isinstance(previous, dict) else None))
+    except RecursionError:
+        return TOO_DEEP
+
+
+def _is_request(body: Json) -> bool:
+    return is_chat(body) or "input" in body or "instructions" in body
+
+
+def _request_lines(body: Json, previous: Json | None) -> list[str]:
+    tools = all_tools(body)
+    lines = [_title(body, len(tools)), *_parameter_lines(body), *_codex_line(body)]
+    if previous is not None:
+        lines += ["", "Since the last request:"]
+        lines += [row for line in change_lines(previous, body) for row in hanging(line)]
+    lines += _conversation_lines(body, previous)
+    if tools:
+        lines += ["", "Tools:", *tool_lines(tools)]
+    return lines
+
+
+def _title(body: Json, tools: int) -> str:
+    items = conversation(body)
+    noun = "message" if is_chat(body) else "item"
+    tokens = estimate_tokens([body.get("instructions"), items, body.get("tools")])
+    words = [
+        text_of(body.get("model")) or "no model",
+        "chat request" if is_chat(body) else "Responses request",
+        f"{count(len(items), noun)}, {count(tools, 'tool')}",
+        f"{size(len(json_bytes(body)))}, about {tokens:,} tokens",
+    ]
+    return " · ".join(one_line(word, 100) for word in words)
+
+
+def _parameter_lines(body: Json) -> list[str]:
+    found = parameters(body)
+    found.pop("model", None)
+    words = [f"{name}: {one_line(text, 100)}" for name, text in found.items() if _ORDINARY.get(name) != text]
+    unusual = [f"{name} is missing" for name in ("stream",) if name not in found]
+    words = words + unusual
+    flat = f"parameters: {', '.join(words)}"
+    if len(flat) <= WIDTH:
+        return [flat] if words else []
+    return ["parameters:", *joined_words(words)]
+
+
+def _codex_line(body: Json) -> list[str]:
+    """What Codex tells about the turn in a request's `client_metadata`."""
+    metadata = object_of(body.get("client_metadata"))
+    try:
+        facts = object_of(json.loads(text_of(metadata.get("x-codex-turn-metadata"))))
+    except (ValueError, RecursionError):
+        facts = {}
+    told = {
+        "request": facts.get("request_kind"),
+        "from": facts.get("thread_source"),
+        "trigger": facts.get("turn_trigger"),
+        "sandbox": facts.get("sandbox_mode"),
+        "agent": metadata.get("x-openai-subagent") or facts.get("agent_name"),
+        "window": facts.get("window_number"),
+        "thread": metadata.get("thread_id") or facts.get("thread_id"),
+    }
+    words = [f"{name} {shown_value(value, 60)}" for name, value in told.items() if value not in (None, "", [], {})]
+    return [f"Codex: {', '.join(words)}"] if words else []
+
+
+# -- the conversation
+
+
+def _conversation_lines(body: Json, previous: Json | None) -> list[str]:
+    entries = read_entries(body)
+    new = same_beginning(previous, body) if previous is not None else len(conversation(body))
+    if previous is None or new == len(conversation(body)):
+        new = _last_step(entries)
+    turn = min(new, _last_prompt(entries))
+    paired = pair(entries)
+    newest = [entry for entry in paired if entry.last >= new]
+    rest = [entry for entry in paired if turn <= entry.last < new]
+    before = [entry for entry in paired if entry.last < turn]
+    room = TIGHT if len(before) > _MANY else SHORT
+    lines = _section("New:" if previous is not None else "Newest:", newest, WIDE)
+    lines += _section("This turn, before that:", rest, SHORT if len(rest) <= _MANY else TIGHT)
+    return lines + _section("Before:", before, room)
+
+
+def _last_step(entries: list[Entry]) -> int:
+    """Where the newest part begins when there is nothing to compare with: the last outputs with their calls, or what
+    the user said last."""
+    place = len(entries)
+    while place and entries[place - 1].kind not in SAID_BY_MODEL:
+        place -= 1
+    if any(entry.kind == "output" for entry in entries[place:]):
+        while place and (entries[place - 1].kind in SAID_BY_MODEL):
+            place -= 1
+    elif not place or place < len(entries):
+        return max(_last_prompt(entries), entries[place].number if place < len(entries) else 0)
+    else:
+        place -= 1  # the model's own words stand last
+    return entries[place].number if place < len(entries) else 0
+
+
+def _last_prompt(entries: list[Entry]) -> int:
+    """The number of what the user said last, apart from what Codex says in the user's name."""
+    said = [entry for entry in entries if entry.kind == "user"]
+    own = [entry for entry in said if not entry.text.startswith(_CONTEXT)] or said
+    return own[-1].number if own else 0
+
+
+def _section(title: str, entries: list[Entry], room: Room) -> list[str]:
+    if not entries:
+        return []
+    lines = ["", title]
+    for entry in entries:
+        lines += indented(entry_lines(entry, _room(entry, room)))
+    return lines
+
+
+def _room(entry: Entry, room: Room) -> Room:
+    """Instructions are long and always the same."""
+    return min(room, SHORT, key=lambda one: one.lines) if entry.kind == "instructions" else room
+
+
+def entry_lines(entry: Entry, room: Room, *, number: bool = True) -> list[str]:
+    """One entry without indent: `3 user: text`, a call with what it was answered."""
+    mark = f"{entry.number} " if number and entry.number >= 0 else ""
+    remark = f" ({entry.remark})" if entry.remark else ""
+    if entry.kind == "call":
+        head, *body = call_lines(entry.label, entry.arguments, room, freeform=entry.freeform)
+        lines = [f"{mark}{head}{remark}", *indented(body)]
+        for output in entry.outputs:
+            lines += indented(_output_lines(output, room))
+        if not entry.outputs and number:
+            lines.append(f"{STEP}-> no output")
+        return lines
+    if entry.kind == "output":
+        return [
+            f"{mark}{entry.label} for call {one_line(entry.call_id, 60) or 'without an id'}:",
+            *indented(_output_lines(entry, room)),
+        ]
+    return labelled(f"{mark}{entry.label}{remark}", entry.text, room, ends=entry.kind != "instructions")
+
+
+def _output_lines(output: Entry, room: Room) -> list[str]:
+    """`-> exit 0, 0.1 s: left` or the output below it."""
+    status, text = output_status(output.text)
+    status = f"-> {status}" if status else "->"
+    text = text.strip("\n")
+    if not text.strip():
+        return [f"{status}{', ' if len(status) > 2 else ' '}nothing written" if not output.text.strip() else status]
+    if "\n" not in text and len(text) + len(status) < WIDTH - 12 and len(text) <= room.characters:
+        return [f"{status}{':' if len(status) > 2 else ''} {fold(text, room)[0]}"]
+    about = f" ({count(len(text), 'character')})" if len(text) > 1000 else ""
+    return [
+        f"{status}{about}:" if len(status) > 2 else f"{status}{about}",
+        *indented(fold_middle(text, room, WIDTH - 8)),
+    ]

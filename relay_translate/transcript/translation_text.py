@@ -1,0 +1,264 @@
+"""What went in and what went out, side by side: item -> message, field -> field, chunk -> event.
+
+Nothing here asks the translator: the two bodies are compared as they are, so that an edited request or another
+translator's shows as it is.  The reasons are the translator's notes and quirks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from relay_translate.json_text import json_bytes
+from relay_translate.quirks import QUIRKS
+from relay_translate.responses_api import Json
+from relay_translate.tools import flat_name
+
+from .answer_parts import Part
+from .answer_text import AnswerView
+from .calls import call_summary, output_status
+from .changes import parameters
+from .entries import conversation, is_chat
+from .items_to_messages import Row, rows_of
+from .layout import count, hanging, object_of, one_line, page, shown_value, size
+from .request_text import TOO_DEEP
+from .signatures import Tool, all_tools
+
+_NEWEST = 120  # rows; of a longer conversation the last ones come first
+_LEFT = 60  # columns
+
+_RENAMED = {
+    "text.format": ("response_format",),
+    "text.verbosity": ("verbosity",),
+    "max_output_tokens": ("max_tokens", "max_completion_tokens"),
+    "reasoning.effort": ("reasoning_effort", "reasoning", "thinking", "enable_thinking", "chat_template_kwargs"),
+}
+_ALWAYS = {
+    "tool_choice": "auto",
+    "parallel_tool_calls": "true",
+    "store": "false",
+    "include": "[reasoning.encrypted_content]",
+    "reasoning.summary": "auto",
+    "reasoning.context": "all_turns",
+}
+"""Fields of nearly every turn that say what a provider or this relay does anyway."""
+_ADDED = {"stream_options": "for token counts", "messages": "", "tools": ""}
+
+
+def translation_view(
+    request: Any,
+    chat_request: Any,
+    *,
+    notes: Sequence[str] = (),
+    quirks: Sequence[str] = (),
+    answer: bytes = b"",
+    chat_answer: bytes = b"",
+) -> str:
+    """What the translation of a turn did, most remarkable first. Never raises.
+
+    notes: of the request (`TranslatedRequest.notes`).  quirks: the repairs of the answer, by name.
+    answer, chat_answer: what the client was sent and what the provider sent."""
+    try:
+        return page(_lines(object_of(request), object_of(chat_request), list(notes), list(quirks), answer, chat_answer))
+    except RecursionError:
+        return TOO_DEEP
+
+
+def _lines(
+    request: Json, chat: Json, notes: list[str], quirks: list[str], answer: bytes, chat_answer: bytes
+) -> list[str]:
+    sizes = f"{size(len(json_bytes(request)))} -> {size(len(json_bytes(chat)))}"
+    items, messages = count(len(conversation(request)), "item"), count(len(conversation(chat)), "message")
+    lines = [f"{items} -> {messages} · {sizes}"]
+    if not is_chat(chat):
+        return [*lines, "no chat request was made of it", *_notes(notes, quirks)]
+    lines += _notes(notes, quirks)
+    lines += _titled("Parameters:", _parameter_rows(request, chat, notes))
+    lines += _titled("Tools:", _tool_rows(request, chat))
+    if answer or chat_answer:
+        lines += _answer_lines(answer, chat_answer)
+    rows = [_row_text(row) for row in rows_of(request, chat)]
+    if len(rows) > _NEWEST:
+        lines += _titled(f"Conversation, the last {_NEWEST} of {len(rows):,}:", rows[-_NEWEST:])
+        return lines + _titled("Conversation, before that:", rows[:-_NEWEST])
+    return lines + _titled("Conversation:", rows)
+
+
+def _titled(title: str, rows: Iterable[str]) -> list[str]:
+    found = [line for row in rows for line in hanging(row)]
+    return ["", title, *found] if found else []
+
+
+def _notes(notes: list[str], quirks: list[str]) -> list[str]:
+    told = [str(note) for note in notes] + [f"answer: {QUIRKS.get(name, 'repaired')} ({name})" for name in quirks]
+    return _titled("Left out, renamed or repaired:", told) or ["nothing had to be left out or repaired"]
+
+
+def _aligned(left: str, right: str) -> str:
+    return f"{one_line(left, _LEFT):<{_LEFT}} -> {right}"
+
+
+def _row_text(row: Row) -> str:
+    entry = row.entry
+    if entry is None:
+        return _aligned("", row.target)
+    mark, room = f"{entry.number:>3} " if entry.number >= 0 else "    ", _LEFT - 4
+    if entry.kind == "call":
+        left = call_summary(entry.label, entry.arguments, room, freeform=entry.freeform)
+    elif entry.kind == "output":
+        status, text = output_status(entry.text)
+        left = f"  {one_line(': '.join(word for word in (status, text[: 4 * room]) if word), room - 2)}"
+    else:
+        left = one_line(f"{entry.label}: {entry.text[: 4 * room]}", room)
+    return f"{mark + left:<{_LEFT}} -> {row.target}"
+
+
+# -- fields and tools
+
+
+def _parameter_rows(request: Json, chat: Json, notes: list[str]) -> Iterator[str]:
+    old, new = parameters(request), parameters(chat)
+    same = [name for name in old if new.get(name) == old[name]]
+    if same:
+        yield f"passed on: {', '.join(f'{name}: {old[name]}' for name in same)}"
+    used = set(same)
+    usual = []
+    for name, value in old.items():
+        targets = [field for field in (name, *_RENAMED.get(name, ())) if field in chat or field in new]
+        used |= set(targets)
+        if name in same:
+            continue
+        if targets:
+            told = ", ".join(f"{field}: {shown_value(chat.get(field, new.get(field)), 60)}" for field in targets)
+            yield _aligned(f"{name}: {value}", told)
+        elif _ALWAYS.get(name) == value:
+            usual.append(name)
+        else:
+            yield _aligned(f"{name}: {value}", f"left out: {_noted(name, notes)}")
+    if request.get("client_metadata"):
+        usual.append("client_metadata")
+    if usual:
+        yield f"left out, as in every turn: {', '.join(usual)}"
+    for name in chat:
+        if name not in request and name not in used and name not in ("messages", "tools", "model"):
+            yield _aligned("", f"{name}: {shown_value(chat[name], 60)} {_added(name)}")
+
+
+def _noted(name: str, notes: list[str]) -> str:
+    """The translator's reason, if it gave one."""
+    begin = f"{name.rpartition('.')[2]}: "
+    reason = next((note.removeprefix(begin) for note in notes if note.startswith(begin)), "")
+    return reason.removeprefix("left out, ") or "has no counterpart"
+
+
+def _added(name: str) -> str:
+    return f"({_ADDED[name]})" if name in _ADDED else "(added by the profile or an option)"
+
+
+def _tool_rows(request: Json, chat: Json) -> Iterator[str]:
+    made = {tool.full_name: tool for tool in all_tools(chat)}
+    same: list[str] = []
+    spaces: dict[str, list[str]] = {}  # namespace -> members that got the name one expects
+    fitted: list[str] = []
+    for tool in all_tools(request):
+        name = _chat_name(tool, made)
+        if name is None:
+            yield _aligned(f"{tool.full_name} ({tool.kind})", "left out")
+        elif tool.kind != "function":
+            yield _aligned(f"{tool.full_name} ({tool.kind})", f"function {made[name].signature}")
+        elif name == f"{tool.group}__{tool.name}":
+            spaces.setdefault(tool.group, []).append(tool.name)
+        elif name != tool.full_name:
+            yield _aligned(tool.full_name, name)
+        else:
+            same.append(name)
+        if name is not None and tool.kind == "function" and tool.schema != made[name].schema:
+            fitted.append(name)
+    for group, names in spaces.items():
+        yield f"{group}.NAME -> {group}__NAME: {', '.join(names)}"
+    if same:
+        yield f"under their own names: {', '.join(same)}"
+    if fitted:
+        yield f"with another schema than Codex gave: {', '.join(fitted)}"
+
+
+def _chat_name(tool: Tool, made: dict[str, Tool]) -> str | None:
+    """The name in the chat request; a name that had to be cut or told apart ends in a hash."""
+    name = flat_name(tool.name, tool.group or None)
+    if name in made:
+        return name
+    begin = name[:40]
+    return next((other for other in made if other.startswith(begin) and len(other) > len(begin)), None)
+
+
+# -- the answer
+
+
+def _answer_lines(answer: bytes, chat_answer: bytes) -> list[str]:
+    made, given = _folded(answer), _folded(chat_answer)
+    title = f"Answer: {given.amount()} -> {made.amount()}"
+    rows = [*_part_rows(given.items, made.items)]
+    told, said = given.told, made.told
+    if told is not None and said is not None:
+        end = f"response.{said.status}{f' ({said.end})' if said.end else ''}" if said.status else "no end"
+        rows.append(_aligned(f"finish_reason: {told.end or 'none'}", end))
+        if told.usage != said.usage:
+            rows.append(_aligned(f"usage: {_usage(told.usage)}", _usage(said.usage)))
+        else:
+            rows.append(_aligned(f"usage: {_usage(told.usage)}", "the same"))
+    return _titled(title, rows)
+
+
+def _folded(data: bytes) -> AnswerView:
+    view = AnswerView()
+    view.receive(data)
+    view.finish()
+    return view
+
+
+def _usage(usage: Json | None) -> str:
+    if not usage:
+        return "none"
+    return f"{shown_value(usage.get('input_tokens'))} in, {shown_value(usage.get('output_tokens'))} out"
+
+
+def _part_rows(given: list[Part], made: list[Part]) -> Iterator[str]:
+    waiting = list(enumerate(made))
+    for part in given:
+        found = next((pair for pair in waiting if _alike(part, pair[1])), None)
+        if found is None:
+            yield _aligned(_part_text(part), "no item of its own")
+            continue
+        for number, item in waiting[: waiting.index(found)]:
+            yield _aligned("", f"{number} {_item_text(item)}: found in the text, or added")
+        waiting = waiting[waiting.index(found) + 1 :]
+        yield _aligned(_part_text(part), f"{found[0]} {_item_text(found[1])}{_changed(part, found[1])}")
+    for number, item in waiting:
+        yield _aligned("", f"{number} {_item_text(item)}: found in the text, or added")
+
+
+def _alike(part: Part, item: Part) -> bool:
+    if part.kind == "function_call":
+        return item.kind.endswith("_call") and item.kind != "web_search_call"
+    return item.kind == part.kind or (part.kind == "message" and item.kind == "compaction")
+
+
+def _part_text(part: Part) -> str:
+    if part.kind == "function_call":
+        return (
+            f"tool_calls: {call_summary(part.name or 'unnamed', part.text or part.about.get('arguments'), _LEFT - 12)}"
+        )
+    name = {"message": "content", "reasoning": "reasoning"}.get(part.kind, part.kind)
+    return f"{name} ({count(len(part.text), 'character')}): {part.text[: 2 * _LEFT]}"
+
+
+def _item_text(item: Part) -> str:
+    return f"{item.kind} {item.name}".rstrip() + ("" if item.item is not None else ", never closed")
+
+
+def _changed(part: Part, item: Part) -> str:
+    if part.kind != item.kind or item.kind.endswith("_call"):
+        return f" (was {part.name})" if part.name and part.name != item.name else ""
+    if part.text == item.text or not item.pieces:
+        return ""
+    return f", text changed: {count(len(part.text), 'character')} -> {len(item.text):,}"

@@ -1,0 +1,175 @@
+"""What somebody sees who looks on while a turn runs, and that nothing of it happens when nobody does."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+import addon.live_view
+from addon import flow_list, views
+
+from .looking import Looking
+from .wire import CODEX, Answering, Client, delta, finish, sse, text_answer, turn, until
+
+pytestmark = pytest.mark.asyncio
+
+CLIENT_KEY = CODEX["authorization"].split()[1]
+RELAY_KEY = "sk-relay-0123456789"
+
+
+def paced(go_on: asyncio.Event):
+    async def script(answer: Answering) -> None:
+        await answer.head()
+        await answer.send(sse(delta("first ")))
+        await go_on.wait()
+        await answer.send(sse(delta("second"), finish(), "[DONE]"))
+        await answer.end()
+
+    return script
+
+
+def running(flow: Any) -> bool:
+    return b"first" in ((flow.response and flow.response.raw_content) or b"")
+
+
+async def test_both_answers_grow_while_the_turn_runs(proxy) -> None:
+    looking, go_on = Looking(), asyncio.Event()
+    async with proxy(paced(go_on), looking=looking.addons) as relay:
+        asked = asyncio.create_task(relay.ask())
+        client, upstream = await looking.shows(2, running)
+        assert (client.request.path, upstream.request.path) == ("/v1/responses", "/v1/chat/completions")
+        assert b"response.output_text.delta" in client.response.raw_content
+        assert upstream.response.raw_content == sse(delta("first "))
+        assert "1 pieces" in client.comment
+        assert [views.side_of(one).role for one in (client, upstream)] == ["client", "upstream"]
+        go_on.set()
+        reply = await asked
+        await relay.turn()
+    assert reply.text() == "first second"
+    assert looking.flows == [client, upstream]
+    assert client.response.raw_content == reply.body
+    assert (client.marked, upstream.marked) == ("", flow_list.UPSTREAM)
+
+
+async def test_the_chat_request_is_shown_while_the_provider_is_silent(proxy) -> None:
+    looking, go_on = Looking(), asyncio.Event()
+
+    async def script(answer: Answering) -> None:
+        await go_on.wait()
+        await answer.stream(text_answer("late"))
+
+    async with proxy(script, looking=looking.addons, relay_api_key=RELAY_KEY) as relay:
+        asked = asyncio.create_task(relay.ask())
+        client, upstream = await looking.shows(2)
+        await until(lambda: client.request.path == "/v1/responses")
+        assert b'"messages"' in upstream.request.content
+        await looking.shows(1, lambda flow: flow.comment.startswith("waiting"))
+        for one in (client, upstream):
+            assert RELAY_KEY not in repr(one.get_state())
+        go_on.set()
+        await asked
+        await relay.turn()
+
+
+@pytest.mark.parametrize("options", [{}, {"relay_api_key": RELAY_KEY}, {"intercept": "~u chat/completions"}])
+async def test_no_key_is_ever_shown(proxy, options: dict[str, str]) -> None:
+    looking = Looking()
+    async with proxy(looking=looking.addons, **options) as relay:
+        asked = asyncio.create_task(relay.ask())
+        if "intercept" in options:
+            held = await looking.held()
+            assert CLIENT_KEY not in repr(held.get_state())
+            looking.resume(held)
+        reply = await asked
+        await relay.turn()
+    assert reply.text() == "Hello"
+    sent = relay.upstream.seen[0].headers["authorization"]
+    assert sent == f"Bearer {options.get('relay_api_key', CLIENT_KEY)}"
+    assert looking.updates > 2
+    assert CLIENT_KEY not in looking.seen
+    assert RELAY_KEY not in looking.seen
+
+
+async def test_replays_and_refusals_show_no_key_either(proxy) -> None:
+    looking = Looking()
+    async with proxy(looking=looking.addons, relay_api_key=RELAY_KEY) as relay:
+        await relay.ask(b"{")
+        await relay.ask()
+        _, upstream, client = await relay.flows(3)
+        await until(lambda: not client.live)
+        for count, flow in ((4, upstream), (6, client)):
+            relay.master.commands.call("replay.client", [flow])
+            await relay.flows(count)
+            await until(lambda flow=flow: not flow.live)
+    assert [seen.headers["authorization"] for seen in relay.upstream.seen] == [f"Bearer {RELAY_KEY}"] * 3
+    assert CLIENT_KEY not in looking.seen
+    assert RELAY_KEY not in looking.seen
+
+
+async def test_updates_come_no_more_than_four_times_a_second(proxy) -> None:
+    looking = Looking()
+
+    async def script(answer: Answering) -> None:
+        await answer.head()
+        for _ in range(60):
+            await answer.send(sse(delta("word ")))
+            await asyncio.sleep(0.01)
+        await answer.send(sse(finish(), "[DONE]"))
+        await answer.end()
+
+    async with proxy(script, looking=looking.addons) as relay:
+        reply = await relay.ask()
+        await relay.turn()
+    seconds = reply.pieces[-1][0]
+    # Besides: both flows are added, and the hooks of both tell of them.
+    assert looking.updates <= 2 * (seconds / addon.live_view.PERIOD + 1) + 14
+
+
+async def test_streams_go_before_the_view(proxy, monkeypatch) -> None:
+    monkeypatch.setattr(addon.live_view, "_not_before", 0.0)
+    begun = addon.live_view.time.monotonic()
+    addon.live_view.spent(0.5)
+    assert addon.live_view._not_before >= begun + 0.5 * addon.live_view.SHARE
+    monkeypatch.setattr(addon.live_view, "_not_before", 0.0)
+
+
+async def test_nothing_is_done_when_nobody_looks(proxy, monkeypatch) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("somebody looks")
+
+    monkeypatch.setattr(addon.live_view, "refresh", refuse)
+    monkeypatch.setattr(addon.live_view.hidden, "hide", refuse)
+    monkeypatch.setattr(addon.live_view.compat, "before_sending", refuse)
+    async with proxy() as relay:
+        assert (await relay.ask()).text() == "Hello"
+        client, upstream = await relay.turn()
+        assert not relay.relay.live_view._tasks
+    assert upstream.timestamp_created > client.timestamp_created
+
+
+async def test_of_finished_turns_the_last_ones_stay_in_the_list(proxy) -> None:
+    looking = Looking()
+    async with proxy(looking=looking.addons, relay_keep_flows="2") as relay:
+        for text in ("one", "two", "three", "four"):
+            await relay.ask(turn(text))
+            if text == "one":
+                looking.flows[0].marked = ":star:"
+        await relay.flows(8)
+        await until(lambda: len(looking.flows) == 6)
+    asked = [flow.request.content for flow in looking.flows if flow.request.path == "/v1/responses"]
+    assert asked == [turn("one"), turn("three"), turn("four")]  # the first one was marked by somebody
+    assert len(relay.relay.live_view._kept) == 3
+
+
+async def test_a_client_that_leaves_leaves_nothing_running(proxy) -> None:
+    looking, go_on = Looking(), asyncio.Event()
+    async with proxy(paced(go_on), looking=looking.addons) as relay:
+        async with Client(relay.port) as client:
+            await client.send("POST", "/v1/responses", {"content-type": "application/json", **CODEX}, turn())
+            flow, _ = await looking.shows(2, running)
+            client.leave()
+        await relay.turn()
+        assert flow.comment.startswith("client left · ")
+        assert not addon.exchange.live

@@ -1,0 +1,1 @@
+"""Sums, tables and pictures of recordings."""

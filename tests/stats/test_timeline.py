@@ -1,0 +1,84 @@
+"""The picture of a session: what it is drawn from, and the files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from addon.recording import RecordingError
+from addon.stats import timeline
+from addon.stats.session import MOST_TURNS, Clock, Session, Turn
+from tests.recording.sessions import Session as Recorded
+
+pytest.importorskip("matplotlib", reason="matplotlib is not installed (pip install -e '.[plot]')")
+
+
+def turn(begun: float, total: float = 10.0, **more: object) -> Turn:
+    given = {
+        "first_token": 2.0, "tokens_in": 1000, "cached": 800, "tokens_out": 50, "status": "completed", "error": "",
+        "model": "m", "calls": ("exec_command",),
+    }  # fmt: skip
+    return Turn(begun=begun, total=total, **given | more)  # type: ignore[arg-type]
+
+
+def session(*turns: Turn, thread: str = "one") -> Session:
+    return Session({thread: list(turns)})
+
+
+def test_time_runs_evenly_while_something_is_done() -> None:
+    clock = Clock([turn(100), turn(115), turn(128)])
+    assert [clock.at(moment) for moment in (100, 105, 115, 138)] == [0, 5, 15, 38]
+    assert clock.pauses == [] and clock.end == 38
+
+
+def test_a_long_pause_takes_little_room_and_order_is_kept() -> None:
+    clock = Clock([turn(100), turn(5000), turn(5015)])
+    (pause,) = clock.pauses
+    assert (pause.start, pause.end) == (110, 5000)
+    places = [clock.at(moment) for moment in (100, 110, 2000, 5000, 5015, 5025)]
+    assert places == sorted(places) and clock.end < 40
+    assert places[4] - places[3] == pytest.approx(15)
+
+
+def test_turns_side_by_side_are_no_pause() -> None:
+    assert Clock([turn(100, 500), turn(110), turn(590)]).pauses == []
+
+
+@pytest.mark.parametrize("kind", ["svg", "png"])
+def test_the_same_session_gives_the_same_file(tmp_path: Path, kind: str) -> None:
+    drawn = session(turn(100), turn(112, status="failed", error="server_error"), turn(4000, tokens_in=0, calls=()))
+    files = [tmp_path / f"{name}.{kind}" for name in "ab"]
+    for file in files:
+        list(timeline.draw(drawn, file, "session.flow"))
+    assert files[0].read_bytes() == files[1].read_bytes()
+    assert files[0].read_bytes().startswith(b"\x89PNG" if kind == "png" else b"<?xml")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"a.{kind}", f"b.{kind}"]
+
+
+def test_odd_turns_can_be_drawn(tmp_path: Path) -> None:
+    odd = turn(100, 0.0, first_token=0.0, tokens_in=0, model="$x^2$\n\x1b[31m", error="$a_b")
+    assert list(timeline.draw(session(odd), tmp_path / "x.svg", "$.flow")) == [f"{tmp_path / 'x.svg'}  drawn"]
+
+
+def test_only_the_longest_threads_are_drawn_and_that_is_said(tmp_path: Path) -> None:
+    many = Session({f"thread {n}": [turn(100 + n)] for n in range(timeline.MOST_ROWS + 3)})
+    (told,) = timeline.draw(many, tmp_path / "x.png", "session.flow")
+    assert told.endswith("12 of 15 threads drawn")
+
+
+def test_what_is_kept_of_a_session_is_bounded() -> None:
+    recorded = Recorded()
+    recorded.says("hello").hears("Hello.")
+    kept = Session()
+    for _ in range(MOST_TURNS + 5):
+        kept.add(recorded.flows[1])
+    assert len(kept.threads["thread-1"]) == MOST_TURNS and kept.left_out == 5
+
+
+def test_a_picture_that_cannot_be_written_is_refused_first(tmp_path: Path) -> None:
+    recording = tmp_path / "x.svg"
+    recording.write_bytes(b"")
+    for out, complaint in [(recording, "is the recording itself"), (tmp_path / "no" / "x.svg", "there is no folder")]:
+        with pytest.raises(RecordingError, match=complaint):
+            timeline.check(out, recording)
