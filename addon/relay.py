@@ -20,7 +20,23 @@ from mitmproxy.proxy import server_hooks
 if (_root := str(Path(__file__).resolve().parent.parent)) not in sys.path:
     sys.path.append(_root)
 
-from addon import compat, exchange, heartbeat, intake, keys, recorder, replies, search, settings, upstream
+from addon import (
+    compat,
+    exchange,
+    heartbeat,
+    intake,
+    keys,
+    options,
+    providers,
+    recorder,
+    replies,
+    search,
+    served_models,
+    settings,
+    upstream,
+)
+from addon.corpus import corpus
+from addon.history import history
 
 logger = logging.getLogger(__name__)
 
@@ -33,14 +49,14 @@ class Relay:
         self.writing = recorder.Writing()
 
     def load(self, loader: Loader) -> None:
-        settings.declare(loader)
+        options.declare(loader)
         # Eager connects before the request is known, and a dead upstream then ends the client without an answer.
         ctx.options.update(connection_strategy="lazy")
         compat.install(replies.error_page)
         compat.rewrite_written(self.writing.rewrite)
 
     def configure(self, updated: AbstractSet[str]) -> None:
-        if not settings.WATCHED & updated:
+        if not options.WATCHED & updated:
             return
         try:
             self._configure()
@@ -53,10 +69,15 @@ class Relay:
     def _configure(self) -> None:
         settings.refuse_unknown(compat.unknown_options("relay_"))
         settings.refuse_streaming(ctx.options.stream_large_bodies)
-        values = {name: getattr(ctx.options, name) for name in (*settings.OPTIONS, settings.PATTERNS)}
-        targets = [settings.Upstream(*target) for target in compat.running_targets()]
+        values = {name: getattr(ctx.options, name) for name in (*options.OPTIONS, options.PATTERNS)}
+        targets = [providers.Upstream(*target) for target in compat.running_targets()]
         self.settings = settings.parse(values, targets)
         self.writing.configure(scrub=self.settings.scrub, patterns=self.settings.scrub_patterns)
+        try:
+            history.configure(self.settings.history)
+            corpus.configure(self.settings.corpus, self.writing.scrubber)
+        except ValueError as wrong:
+            raise OptionsError(str(wrong)) from None
 
     def running(self) -> None:
         self.is_running = True
@@ -77,6 +98,9 @@ class Relay:
             return
         if intake.is_search(flow.request):
             await search.answer(flow, self.settings.search if self.settings else None)
+            return
+        if self.settings and self.settings.providers and intake.is_models(flow.request):
+            await served_models.answer(flow, self.settings)
             return
         if recorder.is_replayed_upstream(flow):
             flow.response = upstream.refuse_replay(flow.request, self.settings)
@@ -156,13 +180,14 @@ class Relay:
         if compat.shutting_down():  # not when the script is reloaded, which turns survive
             for flow, turn in list(exchange.live.items()):
                 turn.abandon(flow)
+            history.close()
         self.heartbeat.stop()
         compat.uninstall()
 
 
-def _target(flow: http.HTTPFlow) -> settings.Upstream | None:
+def _target(flow: http.HTTPFlow) -> providers.Upstream | None:
     target = compat.reverse_target(flow) if flow.live else None
-    return settings.Upstream(*target) if target else None
+    return providers.Upstream(*target) if target else None
 
 
 addons = [Relay()]
