@@ -36,8 +36,15 @@ class Cooling:
     def rest(self, upstream: Upstream, model: str, why: str, wait: float | None) -> float:
         """Leave a model alone for `wait` seconds (None: nobody said how long). Returns the seconds."""
         seconds = min(max(DEFAULT_REST if wait is None else wait, SHORTEST_REST), LONGEST_REST)
+        before = self.of(upstream, model)
+        if before is not None and self.left(before) >= seconds:
+            return self.left(before)  # of two turns at once, one was told more
         self._resting[upstream, model] = Rest(self._clock() + seconds, why)
         return seconds
+
+    def left(self, rest: Rest) -> float:
+        """Seconds until a rest is over; 0 when it is."""
+        return max(0.0, rest.until - self._clock())
 
     def of(self, upstream: Upstream, model: str) -> Rest | None:
         """The rest that a model still has; None when it can be asked."""

@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from math import ceil
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -28,7 +29,15 @@ from relay_translate import (
     translate_request,
     translate_response,
 )
-from relay_translate.errors import hand_over, one_line, upstream_broke
+from relay_translate.errors import (
+    HAND_OVER_WAIT,
+    LONGEST_WAIT,
+    QUOTA,
+    STOP,
+    hand_over,
+    one_line,
+    upstream_broke,
+)
 from relay_translate.history import previous_id
 from relay_translate.profiles import GENERIC
 
@@ -83,6 +92,7 @@ class Exchange:
     broken: ApiError | None = None
     outcome: Outcome = Outcome("in_progress")
     asked: Asked = field(default_factory=Asked)
+    rested: bool = False  # whether its model was left alone for this failure
     response: Mapping[str, Any] = field(default_factory=dict)  # the Response object, when the turn is over
 
     @property
@@ -92,6 +102,12 @@ class Exchange:
     @property
     def context(self) -> TurnContext | None:
         return self.translated.context if self.translated else None
+
+    @property
+    def successor(self) -> str:
+        """Who is asked next when this model fails: another one, or after its rest the one that was asked for."""
+        first = self.way.first
+        return (self.context.successor if self.context else "") or (first.label if first else "")
 
     @property
     def secrets(self) -> list[str]:
@@ -171,14 +187,23 @@ class Exchange:
             if secret in error.message:
                 error = replace(error, message=error.message.replace(secret, SCRUBBED))
         error = replace(error, message=_KEY_SHAPES.text(error.message))  # somebody else's, echoed by the provider
-        error = hand_over(error, self.context.successor if self.context else "")
+        error = self._handed_over(error)
         self.outcome = Outcome("failed", error)
         if self.events:
             return replies.in_stream(error, self.context)
         down = headers_down(self.upstream_response.headers) if self.upstream_response else []
-        if error.replaced:  # the wait that the provider asks for is nobody's now
-            down = [(name, value) for name, value in down if not name.lower().startswith("retry-after")]
-        return replies.as_status(error, down)
+        return replies.as_status(error, _without_wait(down) if error.replaced else down)
+
+    def _handed_over(self, error: ApiError) -> ApiError:
+        way, context = self.way, self.context
+        if context is None:
+            return error
+        if context.successor or way.rest is None:
+            return hand_over(error, context.successor, stood_in=way.first is not None)
+        wait = ceil(cooling.left(way.rest)) + HAND_OVER_WAIT
+        if error.code not in (STOP, QUOTA) or wait > LONGEST_WAIT:
+            return error  # the client tries again by itself, or nobody would wait for it
+        return hand_over(error, self.successor, wait, stood_in=True)
 
     def _end_stream(self, translator: StreamTranslator) -> None:
         self.outcome, self.response = _outcome(translator.summary), translator.response
@@ -188,17 +213,22 @@ class Exchange:
         the connection to the provider is over."""
         if not self.response and self.body and self.body.translator.done:
             self.response = self.body.translator.response
-        history.keep(self.asked, self.response)
-        self.asked = replace(self.asked, is_stored=False)
+        if self.response:
+            history.keep(self.asked, self.response)
+            self.asked = replace(self.asked, is_stored=False)
 
     def rest(self) -> None:
-        """At the end: when another model was told to take over, leave this one alone for a while."""
+        """When another model was told to take over, leave this one alone for a while. As soon as the client has heard
+        it, which may be before the connection to the provider is over."""
         error, place = self.outcome.error, self.way.place
-        if error is None or error.replaced is None:
+        if error is None and self.body and self.body.translator.done:
+            error = self.body.translator.summary.error
+        if error is None or error.replaced is None or self.rested:
             return
-        why, successor = one_line(error.replaced.message), self.context.successor if self.context else ""
+        self.rested = True
+        why = one_line(error.replaced.message)
         seconds = cooling.rest(place.upstream, place.model, why, error.replaced.retry_after)
-        logger.warning("%s rests for %.0f s, %s takes over: %s", place.label, seconds, successor, why)
+        logger.warning("%s rests for %.0f s, %s takes over: %s", place.label, seconds, self.successor, why)
 
     def _whole_answer(self, raw: bytes) -> http.Response:
         head = self.upstream_response
@@ -214,6 +244,8 @@ class Exchange:
             return self._model_list(data, down)
         reply = translate_response(data, self.translated.context, new_id=replies.new_id, created_at=int(time.time()))
         self.outcome, self.response = _outcome(reply.summary), response_object(reply.body)
+        if any(name.lower() == "retry-after" for name, _ in reply.headers):
+            down = _without_wait(down)
         status = reply.status if reply.status < 400 else replies.error_status(reply.status)
         return replies.make(status, [*down, *reply.headers], reply.body)
 
@@ -245,15 +277,6 @@ class Exchange:
 
 
 live: WeakKeyDictionary[http.HTTPFlow, Exchange] = WeakKeyDictionary()
-guards: WeakKeyDictionary[http.HTTPFlow, Upstream] = WeakKeyDictionary()
-"""Requests under way that carry the relay's own key, and the only place they may go."""
-
-
-def guard(flow: http.HTTPFlow, settings: Settings | None) -> None:
-    """Called when a request, a new one or a replayed one, is ready to be sent."""
-    request, carried = flow.request, credentials(flow.request.headers)
-    if settings and any(key in carried for key in settings.keys):
-        guards[flow] = Upstream(request.scheme, request.host, request.port)
 
 
 def open_exchange(request: http.Request, settings: Settings | None, target: Upstream) -> Exchange | http.Response:
@@ -270,9 +293,9 @@ def open_exchange(request: http.Request, settings: Settings | None, target: Upst
         body = read_body(request)
         events = events and body.get("stream") is not False
         model = str(body.get("model", ""))
-        way = choose(settings, target, model, needs_of(body, len(request.raw_content or b"")))
-        options = options_for(settings, way, model, codex=codex)
         asked = _asked(body, request)
+        way = _way(settings, target, model, body, asked, request)
+        options = options_for(settings, way, model, codex=codex)
         translated = translate_request(body, way.place.profile, options, asked.earlier)
         up = chat_request(request, json_bytes(translated.body), way.place, stream=translated.context.stream)
         turn = _exchange(request, up, settings, way, events=events, translated=translated, options=options)
@@ -286,6 +309,19 @@ def open_exchange(request: http.Request, settings: Settings | None, target: Upst
         logger.exception("unexpected error in a request; it was not sent on")
         error = replies.our_fault("this request")
     return replies.in_stream(error, model=model) if events else replies.as_status(error, headers)
+
+
+def _way(
+    settings: Settings, target: Upstream, model: str, body: Mapping[str, Any], asked: Asked, request: http.Request
+) -> Way:
+    if not settings.fallback:
+        return Way(place_for(settings, target, model))
+    for turn in list(live.values()):
+        turn.rest()
+    earlier, size = asked.earlier or (), len(request.raw_content or b"")
+    if earlier or "content-encoding" in request.headers:
+        size = len(json_bytes([body, *earlier]))
+    return choose(settings, target, model, needs_of(body, size, earlier))
 
 
 def _asked(body: Mapping[str, Any], request: http.Request) -> Asked:
@@ -312,15 +348,6 @@ def _exchange(
     return turn
 
 
-def wrong_server(client: connection.Client, server: connection.Server) -> str:
-    """Why a connection must not be opened: the relay's own key would go to a host that it is not for. Else ""."""
-    for flow, place in guards.items():
-        # By address: a replay runs on a copy of the flow's client connection.
-        if flow.client_conn.peername == client.peername and server.address != (place.host, place.port):
-            return f"relay_api_key is for {place.authority} only, but something redirected the request elsewhere"
-    return ""
-
-
 def _stream_head(upstream: http.Response, client: http.Request) -> http.Response:
     headers = [
         *headers_down(upstream.headers),
@@ -335,6 +362,11 @@ def _stream_head(upstream: http.Response, client: http.Request) -> http.Response
     response.headers.pop("content-length", None)
     response.timestamp_start = upstream.timestamp_start
     return response
+
+
+def _without_wait(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Where the client is told another wait than the provider's."""
+    return [(name, value) for name, value in headers if not name.lower().startswith("retry-after")]
 
 
 def _outcome(summary: TurnSummary) -> Outcome:

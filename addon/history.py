@@ -184,13 +184,16 @@ class FileHistory:
         return count
 
     def load(self, id: str) -> StoredTurn | None:
-        with self._database as database:
-            self._forget(database)
-            row = database.execute("SELECT owner, items FROM turns WHERE id = ?", (id,)).fetchone()
-            if row is None:
-                return None
-            database.execute("UPDATE turns SET used = ? WHERE id = ?", (self._clock(), id))
-        return StoredTurn(id, row[0], _unpacked(row[1]))
+        now = self._clock()
+        wanted = "SELECT owner, items FROM turns WHERE id = ? AND used >= ?"
+        row = self._database.execute(wanted, (id, now - self._limits.hours * 3600)).fetchone()
+        try:
+            with self._database as database:
+                database.execute("UPDATE turns SET used = ? WHERE id = ?", (now, id))
+                self._forget(database)
+        except Exception as error:  # a full disk, a locked file: what it holds can be read all the same
+            logger.error("relay_history can't be written: %s", _why(error))
+        return StoredTurn(id, row[0], _unpacked(row[1])) if row else None
 
     def save(self, turn: StoredTurn) -> None:
         data = _packed(turn, self._limits)

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 from relay_translate import Profile, translate_error
@@ -22,9 +24,12 @@ if TYPE_CHECKING:
 
 LIMIT = 4.0  # seconds; Codex waits five for the catalog
 LARGEST = 32 * 1024 * 1024  # bytes; the longest known list has three
+_SHORTEST_KEY = 8  # characters; what is shorter stands in any text
+_SCRUBBED = "[scrubbed]"
 _KEY_HEADERS = {"bearer": ("authorization", "Bearer "), "api-key": ("api-key", ""), "x-api-key": ("x-api-key", "")}
 
-logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs every request
+for _noisy in ("httpx", "httpcore"):  # they log every request
+    logging.getLogger(_noisy).setLevel(logging.WARNING)
 
 
 class ListFailed(Exception):
@@ -64,14 +69,12 @@ async def fetch(provider: Provider, limit: float = LIMIT) -> list[ModelFacts]:
     try:
         import httpx
     except ImportError:
-        raise ListFailed(
-            "asking for models needs the Python package httpx; pip install httpx"
-        ) from None
+        raise ListFailed("asking for models needs the Python package httpx; pip install httpx") from None
     where = provider.upstream.authority
-    # A proxy of the environment is for other hosts than this machine.
-    here = dict.fromkeys(("all://127.0.0.1", "all://localhost", "all://[::1]"))
     try:
-        async with asyncio.timeout(limit), httpx.AsyncClient(timeout=limit, mounts=here) as client:
+        # Straight to the provider, as its turns go: a proxy of the environment would be shown the key.
+        client = httpx.AsyncClient(timeout=limit, trust_env=False, verify=_trusted())
+        async with asyncio.timeout(limit), client:
             status, headers, body = await _get(client, provider)
     except TimeoutError:
         raise ListFailed(f"{where} did not answer within {limit:g} s") from None
@@ -81,7 +84,10 @@ async def fetch(provider: Provider, limit: float = LIMIT) -> list[ModelFacts]:
     if not 200 <= status < 300:
         error = translate_error(status, headers, body, provider=where)
         raise ListFailed(_without_key(one_line(error.message), provider))
-    return read(body, provider.upstream, provider.profile_for)
+    try:
+        return read(body, provider.upstream, provider.profile_for)
+    except ListFailed as failed:
+        raise ListFailed(_without_key(str(failed), provider)) from None
 
 
 async def fetch_all(providers: Sequence[Provider], limit: float = LIMIT) -> list[Listed]:
@@ -101,6 +107,14 @@ def fetch_now(provider: Provider, limit: float = LIMIT) -> list[ModelFacts]:
     return asyncio.run(fetch(provider, limit))
 
 
+@cache
+def _trusted() -> ssl.SSLContext:
+    """Made once: reading the certificates takes 50 ms, in which no turn's answer moves."""
+    import httpx
+
+    return httpx.create_ssl_context(trust_env=False)
+
+
 async def _get(client: httpx.AsyncClient, provider: Provider) -> tuple[int, dict[str, str], bytes]:
     profile, upstream = provider.profile, provider.upstream
     url = f"{upstream.scheme}://{upstream.authority}{profile.models_path(upstream.base_path)}"
@@ -114,8 +128,10 @@ async def _get(client: httpx.AsyncClient, provider: Provider) -> tuple[int, dict
             body += piece
             if len(body) > LARGEST:
                 raise ListFailed(f"{upstream.authority} gave a list of more than {LARGEST // 2**20} MB")
-        return response.status_code, {name.lower(): value for name, value in response.headers.items()}, bytes(body)
+    if len(provider.key) >= _SHORTEST_KEY:  # before anything is cut short: half of a key would not be found
+        body = body.replace(provider.key.encode(), _SCRUBBED.encode())
+    return response.status_code, {name.lower(): value for name, value in response.headers.items()}, bytes(body)
 
 
 def _without_key(text: str, provider: Provider) -> str:
-    return text.replace(provider.key, "[scrubbed]") if provider.key else text
+    return text.replace(provider.key, _SCRUBBED) if len(provider.key) >= _SHORTEST_KEY else text

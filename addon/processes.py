@@ -36,13 +36,13 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def why_not_listen(port: int) -> str:
-    """What keeps a server from listening on this loopback port; empty if nothing does."""
-    with socket.socket() as probe:
+def why_not_listen(port: int, host: str = "127.0.0.1") -> str:
+    """What keeps a server from listening on this port of an address; empty if nothing does."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         if os.name == "posix":  # as asyncio's servers do: connections that linger do not count
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", port))
+            probe.bind((host, port))
         except OSError as error:
             return error.strerror or str(error)
     return ""

@@ -160,9 +160,10 @@ def read_key(variable: str, environ: Mapping[str, str], what: str) -> str:
 
 
 def _variable_of(profile: Profile, upstream: Upstream) -> str:
-    """A server that was only named by its dialect is somebody's own: the vendor's key is not for it."""
+    """A server that was only named by its dialect is somebody's own: the vendor's key is not for it. Nor does a key
+    that nobody named travel in the clear."""
     is_vendors = find_profile(host=upstream.host).key_variable == profile.key_variable
-    return profile.key_variable if is_vendors and not upstream.is_here else ""
+    return profile.key_variable if is_vendors and upstream.scheme == "https" and not upstream.is_here else ""
 
 
 def _profile(name: str, entry: str, *, given: bool) -> Profile | None:

@@ -144,7 +144,7 @@ def _failover(exchange: Exchange) -> dict[str, str]:
     way, error = exchange.way, exchange.outcome.error
     if error is not None and error.replaced is not None and exchange.context is not None:
         why = one_line(error.replaced.message)
-        return {"from": way.place.label, "to": exchange.context.successor, "why": why}
+        return {"from": way.place.label, "to": exchange.successor, "why": why}
     if way.first is not None:
         return {"from": way.first.label, "to": way.place.label, "why": one_line(way.rest.why) if way.rest else ""}
     return {}
@@ -198,6 +198,11 @@ def _log(exchange: Exchange) -> None:
     stands_in = f" for {first.label}" if first else ""
     text = f"{_model(exchange)}{stands_in} at {exchange.upstream.authority}: {', '.join(middle)}, {_end(exchange)}"
     logger.log(level, "%s", text)
+    if exchange.context is not None and logger.isEnabledFor(logging.DEBUG):
+        called = exchange.outcome.summary.calls if exchange.outcome.summary else ()
+        logger.debug(
+            "tools offered: %s; called: %s", " ".join(exchange.context.tools) or "none", " ".join(called) or "none"
+        )
     summary_notes = exchange.outcome.summary.notes if exchange.outcome.summary else ()
     for note in (*(exchange.translated.notes if exchange.translated else ()), *summary_notes):
         if note not in _logged_notes and len(_logged_notes) < _KNOWN_NOTES:

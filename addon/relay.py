@@ -23,6 +23,7 @@ if (_root := str(Path(__file__).resolve().parent.parent)) not in sys.path:
 from addon import (
     compat,
     exchange,
+    guard,
     heartbeat,
     intake,
     keys,
@@ -52,7 +53,7 @@ class Relay:
         options.declare(loader)
         # Eager connects before the request is known, and a dead upstream then ends the client without an answer.
         ctx.options.update(connection_strategy="lazy")
-        compat.install(replies.error_page)
+        compat.install(replies.error_page, guard.wrong_place)
         compat.rewrite_written(self.writing.rewrite)
 
     def configure(self, updated: AbstractSet[str]) -> None:
@@ -72,6 +73,7 @@ class Relay:
         values = {name: getattr(ctx.options, name) for name in (*options.OPTIONS, options.PATTERNS)}
         targets = [providers.Upstream(*target) for target in compat.running_targets()]
         self.settings = settings.parse(values, targets)
+        keys.remember(self.settings.keys)
         self.writing.configure(scrub=self.settings.scrub, patterns=self.settings.scrub_patterns)
         try:
             history.configure(self.settings.history)
@@ -85,7 +87,7 @@ class Relay:
         if compat.listens_to_everybody():
             logger.warning(
                 "the relay listens on every network interface, for anybody who can reach this machine; "
-                "add --listen-host 127.0.0.1"
+                "add --listen-host 127.0.0.1 (codex-relay: --bind 127.0.0.1)"
             )
         if not compat.running_targets():
             logger.warning(
@@ -104,7 +106,7 @@ class Relay:
             return
         if recorder.is_replayed_upstream(flow):
             flow.response = upstream.refuse_replay(flow.request, self.settings)
-            exchange.guard(flow, self.settings)
+            guard.guard(flow, self.settings)
             return
         turn = exchange.open_exchange(flow.request, self.settings, target)
         if isinstance(turn, http.Response):
@@ -114,10 +116,10 @@ class Relay:
             turn.no_server = flow.server_conn
             exchange.live[flow] = turn
             flow.request = turn.upstream_request
-            exchange.guard(flow, self.settings)
+            guard.guard(flow, self.settings)
 
     def server_connect(self, data: server_hooks.ServerConnectionHookData) -> None:
-        if why := exchange.wrong_server(data.client, data.server):
+        if why := guard.wrong_server(data.client, data.server):
             logger.error("%s", why)
             data.server.error = why
 
@@ -140,7 +142,7 @@ class Relay:
     async def response(self, flow: http.HTTPFlow) -> None:
         if _target(flow) is None:
             return
-        exchange.guards.pop(flow, None)
+        guard.forget(flow)
         turn = exchange.live.pop(flow, None)
         if turn is None:
             keys.scrub_flow(flow)
@@ -155,7 +157,7 @@ class Relay:
     async def error(self, flow: http.HTTPFlow) -> None:
         if _target(flow) is None:
             return
-        exchange.guards.pop(flow, None)
+        guard.forget(flow)
         turn = exchange.live.pop(flow, None)
         why = flow.error.msg if flow.error else "unknown error"
         ended_by = compat.ended_by(flow)

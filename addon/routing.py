@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from relay_translate import Profile, RequestOptions
@@ -16,6 +16,7 @@ from .cooling import Cooling, Rest, cooling
 from .providers import Provider, Upstream
 from .settings import Settings
 
+_PICTURES = ("input_image", "image_url", "image_generation_call")
 _PATTERN_CHARACTERS = re.compile(r"([*?[])")
 
 
@@ -66,6 +67,9 @@ def choose(settings: Settings, target: Upstream, requested: str, needs: Needs, n
     """The place for a request, past those that are resting. With nobody left the one that was asked for it is, so
     that its provider's words are heard."""
     first = place_for(settings, target, requested)
+    # What the first one lacks itself is not asked of another one: it is told of pictures in words, too.
+    images = needs.images and can_answer(first, Needs(images=True))
+    needs = replace(needs, images=images, tools=needs.tools and can_answer(first, Needs(tools=True)))
     others = [place for place in _others(settings, target, first) if can_answer(place, needs)]
     awake = [place for place in (first, *others) if now.of(place.upstream, place.model) is None]
     chosen = awake[0] if awake else first
@@ -87,9 +91,9 @@ def options_for(settings: Settings, route: Route, requested: str, *, codex: bool
     )
 
 
-def needs_of(body: Mapping[str, Any], size: int) -> Needs:
-    """What a Responses request of `size` bytes needs."""
-    images = _holds_image(body.get("input"))
+def needs_of(body: Mapping[str, Any], size: int, earlier: Sequence[Any] = ()) -> Needs:
+    """What a Responses request needs. earlier: the items it goes on from; size: bytes of both."""
+    images = _holds_image(body.get("input")) or _holds_image(earlier)
     # Four bytes a token; a picture's bytes are none.
     return Needs(bool(body.get("tools")) or _holds_tools(body.get("input")), images, 0 if images else size // 4)
 
@@ -137,13 +141,17 @@ def _escaped(model: str) -> str:
     return _PATTERN_CHARACTERS.sub(r"[\1]", model)
 
 
-def _holds_image(value: Any) -> bool:
-    if isinstance(value, list):
-        return any(map(_holds_image, value))
-    if isinstance(value, dict):
-        return value.get("type") == "input_image" or any(
-            _holds_image(value.get(name)) for name in ("content", "output")
-        )
+def _holds_image(items: Any) -> bool:
+    """In messages and in what tools gave. The translation finds them nowhere deeper."""
+    for item in items if isinstance(items, Sequence) else ():
+        if not isinstance(item, Mapping):
+            continue
+        if item.get("type") in _PICTURES:
+            return True
+        for parts in (item.get("content"), item.get("output")):
+            parts = [parts] if isinstance(parts, dict) else parts
+            if isinstance(parts, list) and any(isinstance(one, dict) and one.get("type") in _PICTURES for one in parts):
+                return True
     return False
 
 

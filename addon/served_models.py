@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from mitmproxy import http
@@ -46,7 +46,7 @@ async def answer(flow: http.HTTPFlow, settings: Settings) -> None:
         models = [model for one in listed for model in _of_provider(one)]
         if not models:
             raise NoModels("; ".join(failures) or "no provider lists a model that holds conversations")
-        flow.response = reply(flow.request, models, settings)
+        flow.response = reply(flow.request, models, settings, settings.providers[0].upstream)
         count = f"{len(models)} models of {len(listed) - len(failures)} of {len(listed)} providers"
         flow.comment = "; ".join([count, *failures])
     except NoModels as none:
@@ -67,16 +67,21 @@ def rewritten(
     models = [CatalogModel(slug=one.id, facts=one, profile=settings.profile_for(upstream, one.id)) for one in facts]
     if not models:
         raise NoModels(f"{upstream.authority} lists no model that holds conversations")
-    return reply(request, models, settings, down)
+    return reply(request, models, settings, upstream, down)
 
 
 def reply(
-    request: http.Request, models: Sequence[CatalogModel], settings: Settings, down: Iterable[tuple[str, str]] = ()
+    request: http.Request,
+    models: Sequence[CatalogModel],
+    settings: Settings,
+    target: Upstream,
+    down: Iterable[tuple[str, str]] = (),
 ) -> http.Response:
-    """The list, and the catalog where Codex asks (`?client_version=`), with the model map's names in both."""
-    found = {model.slug: model for model in models}
-    for alias in _aliases(settings, found):
-        found.setdefault(alias.slug, alias)
+    """The list, and the catalog where Codex asks (`?client_version=`), with the model map's names in both: a mapped
+    name is what it stands for, also where a provider has a model of that name. target: as for `place_for`."""
+    listed = {model.slug: model for model in models}
+    aliases = {alias.slug: alias for alias in reversed(list(_aliases(settings, target, listed)))}  # the first counts
+    found = {**listed, **{slug: aliases[slug] for slug in reversed(aliases)}}
     body = model_list(one for one in found.values() if not one.hidden)
     if _is_codex(request):
         body = {**body, **codex_catalog(found.values(), request.query["client_version"])}
@@ -109,17 +114,17 @@ def _of_provider(listed: model_lists.Listed) -> Iterator[CatalogModel]:
         yield CatalogModel(slug=f"{provider.name}/{one.id}", facts=one, profile=provider.profile_for(one.id))
 
 
-def _aliases(settings: Settings, found: dict[str, CatalogModel]) -> Iterator[CatalogModel]:
-    """Names that the model map makes of others. Those of a pattern stay out of the picker."""
-    for pattern, target in settings.model_map.items():
+def _aliases(settings: Settings, target: Upstream, found: Mapping[str, CatalogModel]) -> Iterator[CatalogModel]:
+    """Names that the model map makes of others, listed ones among them. Those of a pattern stay out of the picker."""
+    for pattern in settings.model_map:
         is_pattern = bool(_WILDCARDS & set(pattern))
-        names = [name for name in OWN_NAMES if fnmatchcase(name, pattern)] if is_pattern else [pattern]
+        names = [name for name in (*OWN_NAMES, *found) if fnmatchcase(name, pattern)] if is_pattern else [pattern]
         for name in names:
-            meant = found.get(target)
-            if meant is None:
-                place = place_for(settings, settings.targets[0], name) if settings.targets else None
-                if place is None:
-                    continue
-                facts = known_facts(ModelFacts(id=place.model), place.profile)
-                meant = CatalogModel(slug=name, facts=facts, profile=place.profile)
-            yield CatalogModel(slug=name, facts=meant.facts, profile=meant.profile, hidden=is_pattern)
+            place = place_for(settings, target, name)
+            if place.label == name:
+                continue  # the name that a pattern leads to
+            meant = found.get(place.label)
+            facts = meant.facts if meant else model_lists.remembered(place.upstream, place.model)
+            facts = known_facts(facts or ModelFacts(id=place.model), place.profile)
+            hidden = is_pattern and (name not in found or meant is not None)
+            yield CatalogModel(slug=name, facts=facts, profile=place.profile, hidden=hidden)

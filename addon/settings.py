@@ -82,11 +82,14 @@ class Settings:
         """The key, if `upstream` is the one it was configured for, else ""."""
         return self.api_key if upstream in self._configured else ""
 
-    def key_at(self, scheme: str, host: str, port: int) -> str:
-        """The key that was configured for the server at this address, else ""."""
+    def key_at(self, scheme: str, host: str, port: int, path: str = "") -> str:
+        """The key that was configured for the server at this address, else "". Of several providers at one address
+        (a gateway) the one whose base path the path begins with is meant."""
         owned = [(one.upstream, one.key) for one in self.providers] or [(one, self.api_key) for one in self._configured]
         address = (scheme, host.lower(), port)
-        return next((key for one, key in owned if (one.scheme, one.host, one.port) == address), "")
+        here = [(one.base_path, key) for one, key in owned if (one.scheme, one.host, one.port) == address]
+        named = [(base, key) for base, key in here if f"{path}/".startswith(f"{base}/")]
+        return max(named or here, key=lambda found: len(found[0]), default=("", ""))[1]
 
     def profile_for(self, upstream: Upstream, model: str = "") -> Profile:
         """The dialect of `model`, as `upstream` names it."""

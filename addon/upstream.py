@@ -68,7 +68,7 @@ def refuse_replay(request: http.Request, settings: Settings | None) -> http.Resp
     """Give a recorded chat request its key again, if it had one; or the answer when there is none to give."""
     if not any(is_scrubbed(request.headers.get(name, "")) for name in CREDENTIALS):
         return None
-    key = settings.key_at(request.scheme, request.host, request.port) if settings else ""
+    key = settings.key_at(request.scheme, request.host, request.port, request.path) if settings else ""
     if not key:
         where = f"{request.host}:{request.port}"
         message = f"this flow is a recording and holds no key; set relay_api_key for {where} to send it again"

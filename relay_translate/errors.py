@@ -151,17 +151,17 @@ def _own_wait(error: ProviderError) -> float | None:
     return None
 
 
-def hand_over(error: ApiError, successor: str) -> ApiError:
-    """The error as the client hears it when the model `successor` answers its next try: a short wait, whatever the
-    provider said. Unchanged where another model would not help: the request itself was refused, or the key."""
+def hand_over(error: ApiError, successor: str, wait: float = HAND_OVER_WAIT, *, stood_in: bool = False) -> ApiError:
+    """The error as the client hears it when the model `successor` answers its next try: a short wait (seconds),
+    whatever the provider said. Unchanged where another model would not help: the request itself was refused, or the
+    key. stood_in: the model that failed was not the one that was asked for; its refusals end no turn either."""
+    may_help = (RETRY, RATE_LIMIT, QUOTA, STOP) if stood_in else (RETRY, RATE_LIMIT, QUOTA)
     waits_too_long = error.code == STOP and error.status == 429
-    if not successor or error.replaced or not (waits_too_long or error.code in (RETRY, RATE_LIMIT, QUOTA)):
+    if not successor or error.replaced or not (waits_too_long or error.code in may_help):
         return error
     said = _TRY_AGAIN.sub("try again later", error.message).rstrip(".")
-    message = f"{said}. {successor} takes over; try again in {HAND_OVER_WAIT:g}s."
-    return ApiError(
-        429, RATE_LIMIT, message, "rate_limit_error", None, HAND_OVER_WAIT, error.upstream_code, replaced=error
-    )
+    message = f"{said}. {successor} takes over; try again in {wait:g}s."
+    return ApiError(429, RATE_LIMIT, message, "rate_limit_error", None, wait, error.upstream_code, replaced=error)
 
 
 def error_body(error: ApiError) -> bytes:

@@ -129,7 +129,8 @@ def _id(entry: Json) -> str:
 
 def _text(entry: Json, keys: Iterable[str]) -> str:
     found = next((entry[key] for key in keys if isinstance(entry.get(key), str)), "")
-    return " ".join(found.split())
+    # It is shown in terminals, which would obey an escape sequence.
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in found).split())
 
 
 def _places(entry: Json) -> list[Json]:

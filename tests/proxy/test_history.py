@@ -75,6 +75,24 @@ async def test_a_client_goes_on_from_its_last_turn(proxy, stream: bool) -> None:
     assert [message["content"] for message in messages] == ["one", "2: one", "two", "3: two", "three"]
 
 
+async def test_a_turn_under_way_is_kept_whoever_goes_on_meanwhile(proxy) -> None:
+    begun, over = asyncio.Event(), asyncio.Event()
+
+    async def slow(answer: Answering) -> None:
+        if answer.seen.json()["messages"][-1]["content"] == "slow":
+            begun.set()
+            await over.wait()
+        await echo(answer)
+
+    async with proxy(slow) as relay:
+        first = await relay.ask(turn("one"), OTHER)
+        other = asyncio.create_task(relay.ask(turn("slow"), OTHER))
+        await begun.wait()
+        assert said(await go_on(relay, first, "two")) == "3: two"
+        over.set()
+        assert said(await go_on(relay, await other, "three")) == "3: three"
+
+
 async def test_a_turn_that_was_not_to_be_kept_is_not(proxy) -> None:
     async with proxy(echo) as relay:
         first = await relay.ask(turn("one", store=False), OTHER)
@@ -226,6 +244,14 @@ def test_a_turn_comes_back_as_it_was(tmp_path: Path) -> None:
         store.save(stored(1, "h\u00e9llo"))
         assert store.load("resp_1") == stored(1, "h\u00e9llo")
         assert store.load("resp_2") is None
+
+
+def test_what_a_full_disk_holds_can_be_gone_on_from(tmp_path: Path, caplog) -> None:
+    store = FileHistory(tmp_path, Limits())
+    store.save(stored(1))
+    store._database.execute("PRAGMA query_only=ON")
+    assert store.load("resp_1") == stored(1)
+    assert "relay_history can't be written" in caplog.text
 
 
 def test_the_turn_that_was_not_used_for_longest_is_forgotten(tmp_path: Path) -> None:

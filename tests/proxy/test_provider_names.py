@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from addon.providers import ProviderError, Upstream, find_provider, known_providers, parse_providers
+from addon.settings import Settings
 from relay_translate.profiles import PROFILES
 
 HERE = Upstream("http", "127.0.0.1", 8080, "/v1")
@@ -23,6 +24,7 @@ HERE = Upstream("http", "127.0.0.1", 8080, "/v1")
          "glm", "ZAI_API_KEY"),
         # A vendor's key is not for somebody else's server that speaks its dialect.
         ("work:deepseek=https://llm.example/v1", Upstream("https", "llm.example", 443, "/v1"), "deepseek", ""),
+        ("clear=http://api.groq.com/openai/v1", Upstream("http", "api.groq.com", 80, "/openai/v1"), "", ""),
         ("far=https://api.groq.com/openai/v1", Upstream("https", "api.groq.com", 443, "/openai/v1"), "", "GROQ_API_KEY"),
     ],
 )  # fmt: skip
@@ -71,3 +73,12 @@ def test_every_profile_with_an_address_is_known_and_finds_itself() -> None:
         assert found.variable == one.variable
         assert bool(one.variable) != found.upstream.is_here
     assert {name for name, profile in PROFILES.items() if not profile.base_url} == {"azure", "generic"}
+
+
+def test_a_recorded_request_is_given_the_key_of_the_provider_whose_path_it_has() -> None:
+    entries = "one=https://gate.test/v1#ONE,two=https://gate.test/two/v1#TWO,three=https://gate.test/two/v1/more#"
+    settings = Settings(providers=parse_providers(entries, {"ONE": "key-1", "TWO": "key-2"}))
+    keys = {path: settings.key_at("https", "gate.test", 443, f"{path}/chat/completions") for path in ("/v1", "/two/v1")}
+    assert keys == {"/v1": "key-1", "/two/v1": "key-2"}
+    assert settings.key_at("https", "gate.test", 443, "/two/v1/more/chat/completions") == ""
+    assert settings.key_at("https", "else.test", 443, "/v1/chat/completions") == ""

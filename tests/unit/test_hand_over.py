@@ -64,3 +64,11 @@ def test_an_answer_that_has_begun_is_not() -> None:
 def test_thoughts_are_paid_for_too() -> None:
     played = play_chunks(chunk({"reasoning_content": "Hm"}), end=b"", successor=SUCCESSOR)
     assert played.summary.error.replaced is None
+
+
+def test_the_refusal_of_a_model_that_stood_in_is_handed_over_too() -> None:
+    told = hand_over(ApiError(401, STOP, "wrong key"), "one/a", 12.1, stood_in=True)
+    assert (told.code, told.retry_after) == (RATE_LIMIT, 12.1)
+    assert told.message == "wrong key. one/a takes over; try again in 12.1s."
+    overflow = ApiError(400, "context_length_exceeded", "too long")
+    assert hand_over(overflow, "one/a", stood_in=True) == overflow
