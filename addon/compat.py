@@ -1,6 +1,6 @@
 """Every line that depends on a mitmproxy version or names something private in it.
 
-Three functions of mitmproxy's HTTP/1 layer (the same in 11.0.2 and 12.3) are replaced by thin wrappers and put back by
+Four functions of mitmproxy's HTTP layers (the same in 11.0.2 and 12.3) are replaced by thin wrappers and put back by
 `uninstall`. Where one is missing, mitmproxy's own behaviour remains and a warning says so once. One private object is
 written to: a client connection's transport, for events between two pieces of a stream. HTTP/2 clients, which
 mitmproxy has only when client and upstream both speak TLS, get its own error pages.
@@ -28,6 +28,7 @@ from mitmproxy.proxy.layers import http as http_layers
 logger = logging.getLogger(__name__)
 
 ErrorPage = Callable[[int, str], http.Response]
+WrongPlace = Callable[[http.HTTPFlow, tuple[str, int], bool], str]
 
 MITMPROXY = mitmproxy_version.VERSION
 
@@ -50,14 +51,18 @@ class LastWords:
 # --- what mitmproxy would say when an exchange breaks -----------------------------------------------------------------
 
 
-def install(error_page: ErrorPage) -> None:
-    """Put the wrappers in place. `error_page` (status, message) answers what never became a flow."""
+def install(error_page: ErrorPage, wrong_place: WrongPlace) -> None:
+    """Put the wrappers in place. `error_page` (status, message) answers what never became a flow. `wrong_place` (flow,
+    address, tls) says why a flow's request must not be sent there; "" when it may."""
     if _replaced:
         return
     server = getattr(_HTTP1, "Http1Server", None)
     _replace(server, "send", _speaking_send, "an HTML page is sent when an upstream can't be reached")
     _replace(_HTTP1, "make_error_response", lambda _: _page_maker(error_page), "malformed requests get an HTML page")
     _replace(_HTTP1, "make_body_reader", _trailer_dropper, "an answer with trailers never ends")
+    layer = getattr(http_layers, "HttpLayer", None)
+    otherwise = "a request that is redirected to a host whose connection is open already is not stopped"
+    _replace(layer, "get_connection", lambda original: _watching(original, wrong_place), otherwise)
 
 
 def uninstall() -> None:
@@ -74,7 +79,7 @@ def _replace(owner: Any, name: str, wrap: Callable[[Any], Any], otherwise: str) 
         setattr(owner, name, wrap(original))
     elif name not in _warned:
         _warned.add(name)
-        logger.warning("this mitmproxy has no HTTP/1 %s to replace: %s", name, otherwise)
+        logger.warning("this mitmproxy has no %s to replace: %s", name, otherwise)
 
 
 def leave_last_words(flow: http.HTTPFlow, response: http.Response, rest: bytes = b"") -> None:
@@ -146,6 +151,22 @@ def _trailer_dropper(original: Any) -> Any:
         return _WithoutTrailers(reader) if expected_size is None else reader
 
     return make_body_reader
+
+
+def _watching(original: Any, wrong_place: WrongPlace) -> Callable[..., Any]:
+    # No hook is called between the last addon's change of a request and its way to a connection that is open already.
+    completed: type = getattr(http_layers, "GetHttpConnectionCompleted")  # noqa: B009 - not declared public
+
+    def get_connection(self: Any, event: Any, *, reuse: bool = True) -> Any:
+        stream = self.command_sources.get(event)
+        flow = getattr(stream, "flow", None)
+        why = wrong_place(flow, event.address, event.tls) if isinstance(flow, http.HTTPFlow) else ""
+        if not why:
+            return original(self, event, reuse=reuse)
+        del self.command_sources[event]
+        return self.event_to_child(stream, completed(event, (None, why)))
+
+    return get_connection
 
 
 def write_event(flow: http.HTTPFlow, make: Callable[[], bytes]) -> None:

@@ -6,10 +6,12 @@ changes, and a turn must survive it: an answer without its turn would reach the 
 
 from __future__ import annotations
 
-import json
 import logging
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from math import ceil
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from mitmproxy import connection, http
@@ -17,6 +19,7 @@ from mitmproxy import connection, http
 from relay_translate import (
     ApiError,
     RequestOptions,
+    StreamTranslator,
     TranslatedRequest,
     TranslationError,
     TurnContext,
@@ -26,17 +29,34 @@ from relay_translate import (
     translate_request,
     translate_response,
 )
-from relay_translate.errors import one_line, upstream_broke
+from relay_translate.errors import (
+    HAND_OVER_WAIT,
+    LONGEST_WAIT,
+    QUOTA,
+    STOP,
+    hand_over,
+    one_line,
+    upstream_broke,
+)
+from relay_translate.history import previous_id
 from relay_translate.profiles import GENERIC
 
 from . import replies
 from .body import BodyStream, Timings
+from .cooling import cooling
 from .encodings import EncodingError, decode_body
+from .history import Asked, history
 from .intake import LARGEST_BODY, Route, read_body, route
 from .keys import SCRUBBED, credentials, remember, scrub_headers
+from .model_lists import ListFailed
+from .providers import Upstream
+from .recording.answer import response_object
 from .recording.scrub import Scrubber
-from .settings import Settings, Upstream
-from .upstream import chat_request, headers_down, models_request, read_headers
+from .routing import Route as Way
+from .routing import choose, needs_of, options_for, place_for
+from .served_models import NoModels, rewritten
+from .settings import Settings
+from .upstream import CREDENTIALS, chat_request, headers_down, models_request, read_headers
 
 logger = logging.getLogger(__name__)
 
@@ -63,9 +83,10 @@ class Refusal:
 @dataclass(eq=False)
 class Exchange:
     """One turn, from the client's request to what was said in the end. `translated` is None for a model list.
-    no_server: what the flow holds until it is given a connection."""
+    way: where it goes, and who stands in for whom. no_server: what the flow holds until it is given a connection."""
 
-    upstream: Upstream
+    settings: Settings
+    way: Way
     events: bool  # the client hears of errors in a stream
     client_request: http.Request
     upstream_request: http.Request
@@ -78,10 +99,23 @@ class Exchange:
     body: BodyStream | None = None
     broken: ApiError | None = None
     outcome: Outcome = Outcome("in_progress")
+    asked: Asked = field(default_factory=Asked)
+    rested: bool = False  # whether its model was left alone for this failure
+    response: Mapping[str, Any] = field(default_factory=dict)  # the Response object, when the turn is over
+
+    @property
+    def upstream(self) -> Upstream:
+        return self.way.place.upstream
 
     @property
     def context(self) -> TurnContext | None:
         return self.translated.context if self.translated else None
+
+    @property
+    def successor(self) -> str:
+        """Who is asked next when this model fails: another one, or after its rest the one that was asked for."""
+        first = self.way.first
+        return (self.context.successor if self.context else "") or (first.label if first else "")
 
     @property
     def secrets(self) -> list[str]:
@@ -128,7 +162,7 @@ class Exchange:
         if self.body and self.body.called:
             self._keep_raw(self.body.raw.whole())
             response.content = self.body.sent.whole()
-            self.outcome = _outcome(self.body.translator.summary)
+            self._end_stream(self.body.translator)
             return
         self._keep_raw(response.raw_content or b"")
         flow.response = self.refusal(self.broken) if self.broken else self._whole_answer(response.raw_content or b"")
@@ -147,7 +181,7 @@ class Exchange:
             self._keep_raw(self.body.raw.whole())
             rest = b"" if ended_by else self.body.end_with(error)
             flow.response.content = self.body.sent.whole()
-            self.outcome = _outcome(self.body.translator.summary)
+            self._end_stream(self.body.translator)
         elif not ended_by:
             flow.response = response
         if ended_by and not (self.body and self.body.translator.done):
@@ -169,11 +203,48 @@ class Exchange:
             if secret in error.message:
                 error = replace(error, message=error.message.replace(secret, SCRUBBED))
         error = replace(error, message=_KEY_SHAPES.text(error.message))  # somebody else's, echoed by the provider
+        error = self._handed_over(error)
         self.outcome = Outcome("failed", error)
         if self.events:
             return replies.in_stream(error, self.context)
         down = headers_down(self.upstream_response.headers) if self.upstream_response else []
-        return replies.as_status(error, down)
+        return replies.as_status(error, _without_wait(down) if error.replaced else down)
+
+    def _handed_over(self, error: ApiError) -> ApiError:
+        way, context = self.way, self.context
+        if context is None:
+            return error
+        if context.successor or way.rest is None:
+            return hand_over(error, context.successor, stood_in=way.first is not None)
+        wait = ceil(cooling.left(way.rest)) + HAND_OVER_WAIT
+        if error.code not in (STOP, QUOTA) or wait > LONGEST_WAIT:
+            return error  # the client tries again by itself, or nobody would wait for it
+        return hand_over(error, self.successor, wait, stood_in=True)
+
+    def _end_stream(self, translator: StreamTranslator) -> None:
+        self.outcome, self.response = _outcome(translator.summary), translator.response
+
+    def keep(self) -> None:
+        """For a client that goes on from this turn by its id. As soon as it has heard the end, which may be before
+        the connection to the provider is over."""
+        if not self.response and self.body and self.body.translator.done:
+            self.response = self.body.translator.response
+        if self.response:
+            history.keep(self.asked, self.response)
+            self.asked = replace(self.asked, is_stored=False)
+
+    def rest(self) -> None:
+        """When another model was told to take over, leave this one alone for a while. As soon as the client has heard
+        it, which may be before the connection to the provider is over."""
+        error, place = self.outcome.error, self.way.place
+        if error is None and self.body and self.body.translator.done:
+            error = self.body.translator.summary.error
+        if error is None or error.replaced is None or self.rested:
+            return
+        self.rested = True
+        why = one_line(error.replaced.message)
+        seconds = cooling.rest(place.upstream, place.model, why, error.replaced.retry_after)
+        logger.warning("%s rests for %.0f s, %s takes over: %s", place.label, seconds, self.successor, why)
 
     def _whole_answer(self, raw: bytes) -> http.Response:
         head = self.upstream_response
@@ -188,7 +259,9 @@ class Exchange:
         if self.translated is None:
             return self._model_list(data, down)
         reply = translate_response(data, self.translated.context, new_id=replies.new_id, created_at=int(time.time()))
-        self.outcome = _outcome(reply.summary)
+        self.outcome, self.response = _outcome(reply.summary), response_object(reply.body)
+        if any(name.lower() == "retry-after" for name, _ in reply.headers):
+            down = _without_wait(down)
         status = reply.status if reply.status < 400 else replies.error_status(reply.status)
         return replies.make(status, [*down, *reply.headers], reply.body)
 
@@ -200,11 +273,11 @@ class Exchange:
 
     def _model_list(self, data: bytes, down: list[tuple[str, str]]) -> http.Response:
         try:
-            json.loads(data)
-        except (ValueError, RecursionError):
-            return self.refusal(upstream_broke(f"{self.upstream.authority} has no model list: its answer is not JSON"))
+            response = rewritten(self.client_request, data, self.upstream, self.settings, down)
+        except (ListFailed, NoModels) as failed:
+            return self.refusal(upstream_broke(str(failed)))
         self.outcome = Outcome("completed")
-        return replies.make(200, [*down, ("content-type", "application/json")], data)
+        return response
 
     def _keep_raw(self, raw: bytes) -> None:
         if self.upstream_response is not None:
@@ -220,15 +293,6 @@ class Exchange:
 
 
 live: WeakKeyDictionary[http.HTTPFlow, Exchange] = WeakKeyDictionary()
-guards: WeakKeyDictionary[http.HTTPFlow, Upstream] = WeakKeyDictionary()
-"""Requests under way that carry the relay's own key, and the only place they may go."""
-
-
-def guard(flow: http.HTTPFlow, settings: Settings | None) -> None:
-    """Called when a request, a new one or a replayed one, is ready to be sent."""
-    key, request = settings.api_key if settings else "", flow.request
-    if key and key in credentials(request.headers):
-        guards[flow] = Upstream(request.scheme, request.host, request.port)
 
 
 def open_exchange(request: http.Request, settings: Settings | None, target: Upstream) -> Exchange | Refusal:
@@ -239,19 +303,20 @@ def open_exchange(request: http.Request, settings: Settings | None, target: Upst
         events = found is Route.RESPONSES and codex
         if settings is None:
             raise RuntimeError("the relay has no valid settings")
-        upstream = settings.upstream_for(target)
         if found is Route.MODELS:
-            up = models_request(request, upstream, settings, settings.profile_for(upstream))
-            return _exchange(request, up, upstream, events=False)
+            way = Way(place_for(settings, target, ""))
+            return _exchange(request, models_request(request, way.place), settings, way, events=False)
         body = read_body(request)
         events = events and body.get("stream") is not False
         model = str(body.get("model", ""))
-        profile = settings.profile_for(upstream, model)
-        options = settings.request_options(upstream, profile, codex=codex)
-        translated = translate_request(body, profile, options)
-        data, stream = json_bytes(translated.body), translated.context.stream
-        up = chat_request(request, data, upstream, settings, profile, stream=stream)
-        return _exchange(request, up, upstream, events=events, translated=translated, options=options)
+        asked = _asked(body, request)
+        way = _way(settings, target, model, body, asked, request)
+        options = options_for(settings, way, model, codex=codex)
+        translated = translate_request(body, way.place.profile, options, asked.earlier)
+        up = chat_request(request, json_bytes(translated.body), way.place, stream=translated.context.stream)
+        turn = _exchange(request, up, settings, way, events=events, translated=translated, options=options)
+        turn.asked = asked
+        return turn
     except TranslationError as refused:
         error, headers = refused.api_error, getattr(refused, "headers", ())
         path = one_line(request.path.partition("?")[0])
@@ -263,29 +328,41 @@ def open_exchange(request: http.Request, settings: Settings | None, target: Upst
     return Refusal(response, error.message)
 
 
+def _way(
+    settings: Settings, target: Upstream, model: str, body: Mapping[str, Any], asked: Asked, request: http.Request
+) -> Way:
+    if not settings.fallback:
+        return Way(place_for(settings, target, model))
+    for turn in list(live.values()):
+        turn.rest()
+    earlier, size = asked.earlier or (), len(request.raw_content or b"")
+    if earlier or "content-encoding" in request.headers:
+        size = len(json_bytes([body, *earlier]))
+    return choose(settings, target, model, needs_of(body, size, earlier))
+
+
+def _asked(body: Mapping[str, Any], request: http.Request) -> Asked:
+    if previous_id(body):
+        for turn in list(live.values()):
+            turn.keep()
+    return history.asked(body, [request.headers.get(name, "") for name in CREDENTIALS])
+
+
 def _exchange(
     client: http.Request,
     up: http.Request,
-    upstream: Upstream,
+    settings: Settings,
+    way: Way,
     *,
     events: bool,
     translated: TranslatedRequest | None = None,
     options: RequestOptions | None = None,
 ) -> Exchange:
-    turn = Exchange(upstream, events, client, up, translated, options)
+    turn = Exchange(settings, way, events, client, up, translated, options)
     remember([*turn.secrets, *credentials(client.headers)])
     # The client's credentials have been used; from here on its request is only looked at and stored.
     scrub_headers(client.headers)
     return turn
-
-
-def wrong_server(client: connection.Client, server: connection.Server) -> str:
-    """Why a connection must not be opened: the relay's own key would go to a host that it is not for. Else ""."""
-    for flow, place in guards.items():
-        # By address: a replay runs on a copy of the flow's client connection.
-        if flow.client_conn.peername == client.peername and server.address != (place.host, place.port):
-            return f"relay_api_key is for {place.authority} only, but something redirected the request elsewhere"
-    return ""
 
 
 def _stream_head(upstream: http.Response, client: http.Request) -> http.Response:
@@ -302,6 +379,11 @@ def _stream_head(upstream: http.Response, client: http.Request) -> http.Response
     response.headers.pop("content-length", None)
     response.timestamp_start = upstream.timestamp_start
     return response
+
+
+def _without_wait(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Where the client is told another wait than the provider's."""
+    return [(name, value) for name, value in headers if not name.lower().startswith("retry-after")]
 
 
 def _outcome(summary: TurnSummary) -> Outcome:

@@ -3,7 +3,7 @@
 A comment is often cut (mitmproxy's own columns leave it twenty characters), so it begins with what differs from turn to
 turn; one that begins with ↳ tells of the exchange with the provider, which stands below its client's. The words are for
 `~meta`, one `name=value` each: `model=`, `asked=`, `provider=`, `profile=`, `status=`, `error=`, `tool=`, `quirk=`,
-`codex=`, and `slow`.
+`codex=`, `failover=` (who took over), and `slow`.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def running_upstream(turn: Exchange) -> str:
 def comment(facts: Mapping[str, Any]) -> str:
     """`12.3k (11.9k cached) in, 210 out · 0.80 s first, 4.2 s · shell ×2 · model · provider · quirk think-tags`."""
     slow = "slow" if _is_slow(facts) else ""
-    told = [_end(facts), _tokens(facts), _times(facts), slow, _calls(facts), _model(facts)]
+    told = [_end(facts), _failover(facts), _tokens(facts), _times(facts), slow, _calls(facts), _model(facts)]
     told.append(str(facts.get("label") or facts.get("provider") or ""))
     quirks = [str(name) for name in facts.get("quirks") or ()]
     told.append(f"quirk {', '.join(quirks)}" if quirks else "")
@@ -110,6 +110,8 @@ def _words(facts: Mapping[str, Any], role: str) -> Iterator[str]:
     yield from (f"{name}={_word(value)}" for name, value in named.items() if value)
     yield from (f"tool={_word(name)}" for name in dict.fromkeys(facts.get("calls") or ()))
     yield from (f"quirk={_word(name)}" for name in facts.get("quirks") or ())
+    if isinstance(told := facts.get("failover"), Mapping):
+        yield f"failover={_word(told.get('to'))}"
     if _is_slow(facts):
         yield "slow"
 
@@ -132,6 +134,12 @@ def _end(facts: Mapping[str, Any]) -> str:
     said = one_line(str(error.get("message") or ""))
     said = said if len(said) <= _ERROR else said[: _ERROR - 1] + "…"
     return f"{status}: {said} ({error.get('code')})"
+
+
+def _failover(facts: Mapping[str, Any]) -> str:
+    """`for deepseek/v4`, of a turn that stands in for another model; who takes over stands in the error."""
+    told = facts.get("failover")
+    return f"for {one_line(str(told.get('from')))}" if isinstance(told, Mapping) and not facts.get("error") else ""
 
 
 def _tokens(facts: Mapping[str, Any]) -> str:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from enum import Enum
 from typing import Any, NoReturn
+from urllib.parse import urlsplit
 
 from mitmproxy import http
 
 from relay_translate import InvalidRequest
+from relay_translate.errors import one_line
 
 from .encodings import EncodingError, decode_body
+from .providers import Upstream
 from .replies import Refused
 
 LARGEST_BODY = 512 * 1024 * 1024  # bytes once decoded: a bound for compressed bodies, far above any conversation
@@ -27,14 +30,24 @@ _METHODS = {Route.RESPONSES: "POST", Route.MODELS: "GET", Route.SEARCH: "POST"}
 
 def is_search(request: http.Request) -> bool:
     """Whether it is Codex's own web search, which the relay answers by itself."""
+    return _is(request, Route.SEARCH)
+
+
+def is_models(request: http.Request) -> bool:
+    """Whether it asks for the model list, which the relay puts together where there are several providers."""
+    return _is(request, Route.MODELS)
+
+
+def _is(request: http.Request, wanted: Route) -> bool:
     try:
-        return route(request) is Route.SEARCH
+        return route(request) is wanted
     except Refused:
         return False
 
 
 def route(request: http.Request) -> Route:
-    """Raises Refused (404, 405, 426) for everything that is not translated: nothing else is ever passed on."""
+    """Raises Refused (403, 404, 405, 426) for everything that is not translated: nothing else is ever passed on."""
+    _refuse_web_page(request)
     path = request.path.partition("?")[0].rstrip("/")
     try:
         found = Route(path.removeprefix("/v1").removeprefix("/"))
@@ -52,6 +65,20 @@ def route(request: http.Request) -> Route:
         message = f"{request.method} is not allowed for {path}; use {allowed}"
         raise Refused(405, "method_not_allowed", message, [("allow", allowed)])
     return found
+
+
+def _refuse_web_page(request: http.Request) -> None:
+    """Any page that a browser on this machine shows can send requests here, which would be paid with the relay's key.
+    A page of this machine's own may; a name that was made to point here (DNS rebinding) shows in `origin` too."""
+    origin = request.headers.get("origin", "")
+    if not origin:
+        return
+    try:
+        host = urlsplit(origin).hostname or ""
+    except ValueError:
+        host = ""
+    if not Upstream("http", host, 80).is_here:
+        raise Refused(403, "forbidden", f"requests of web pages are not served ({one_line(origin[:100])})")
 
 
 def read_body(request: http.Request) -> dict[str, Any]:

@@ -36,13 +36,13 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def why_not_listen(port: int) -> str:
-    """What keeps a server from listening on this loopback port; empty if nothing does."""
-    with socket.socket() as probe:
+def why_not_listen(port: int, host: str = "127.0.0.1") -> str:
+    """What keeps a server from listening on this port of an address; empty if nothing does."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         if os.name == "posix":  # as asyncio's servers do: connections that linger do not count
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", port))
+            probe.bind((host, port))
         except OSError as error:
             return error.strerror or str(error)
     return ""
@@ -130,6 +130,35 @@ async def listens(process: asyncio.subprocess.Process, port: int, seconds: float
             writer.close()
             return True
     return False
+
+
+async def answers(process: asyncio.subprocess.Process, port: int, seconds: float) -> bool:
+    """Whether mitmproxy has started, before it ends or the time is up.
+
+    Even one that is about to give up over an option listens for a moment, and may answer while it ends: the second
+    answer counts."""
+    deadline = asyncio.get_running_loop().time() + seconds
+    answered = False
+    while await listens(process, port, deadline - asyncio.get_running_loop().time()):
+        if not await _answers(port):
+            continue
+        if answered:
+            return process.returncode is None
+        answered = True
+        await asyncio.sleep(0.05)
+    return False
+
+
+async def _answers(port: int) -> bool:
+    """What is sent is no request, so that no flow comes of it; it is answered all the same."""
+    try:
+        async with asyncio.timeout(1):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            with contextlib.closing(writer):
+                writer.write(b"ready?\r\n\r\n")
+                return bool(await reader.read(1))
+    except (OSError, TimeoutError):
+        return False
 
 
 async def output_of(command: list[str], env: dict[str, str], seconds: float) -> str:

@@ -14,6 +14,7 @@ from relay_translate.errors import one_line
 from relay_translate.quirks import QUIRKS
 
 from . import compat, flow_list, keys
+from .corpus import corpus
 from .exchange import Exchange
 from .recording.pieces import pack_pieces
 from .recording.private import environment_secrets, machine_words
@@ -42,14 +43,14 @@ class Writing:
     def configure(self, *, scrub: bool, patterns: Iterable[str] = ()) -> None:
         keys.remember(environment_secrets())
         words = machine_words() if scrub else ()
-        self._scrubber = Scrubber(words, patterns, keys.known, only_keys=not scrub)
+        self.scrubber = Scrubber(words, patterns, keys.known, only_keys=not scrub)
 
     def rewrite(self, written: flow.Flow) -> flow.Flow:
         """The flow that is written in its place. Never raises; what can't be scrubbed is not written."""
         if not isinstance(written, http.HTTPFlow):
             return written
         try:
-            return self._scrubber.flow(written)
+            return self.scrubber.flow(written)
         except Exception:
             logger.exception("a flow could not be scrubbed; it is written without its content")
             return withheld(written)
@@ -66,6 +67,7 @@ async def record(flow: http.HTTPFlow, exchange: Exchange, linked: http.HTTPFlow)
     """Everything that is left of a turn when it is over. linked: becomes the exchange with the provider. Never
     raises."""
     try:
+        exchange.rest()
         keys.scrub_flow(flow, exchange.secrets)
         _complete(linked, flow, exchange)
         facts = _metadata(exchange, linked.id)
@@ -73,6 +75,9 @@ async def record(flow: http.HTTPFlow, exchange: Exchange, linked: http.HTTPFlow)
         flow_list.finish_upstream(linked, facts)
         flow.metadata["relay"] = facts
         _log(exchange)
+        exchange.keep()
+        if not flow.is_replay:
+            corpus.add(flow, exchange.response, exchange.asked.earlier)
         if flow.is_replay != "response":  # nothing went up: server replay answered
             await compat.announce(linked)
     except Exception:
@@ -108,6 +113,7 @@ def _metadata(exchange: Exchange, linked: str) -> dict[str, Any]:
             "model_map": dict(options.model_map),
             "extra_params": _plain(dict(options.extra_params)),
             "drop_params": sorted(options.drop_params),
+            "tool_denylist": sorted(options.tool_denylist),
             "disabled_quirks": sorted(options.disabled_quirks),
             "web_search": options.web_search,
         }
@@ -115,6 +121,8 @@ def _metadata(exchange: Exchange, linked: str) -> dict[str, Any]:
         found |= {"label": context.provider, "profile": context.profile.name}
         found |= {"model": context.model, "requested_model": context.requested_model}
         found["notes"] = list(exchange.translated.notes)
+    if way := _failover(exchange):
+        found["failover"] = way
     if outcome.summary is not None:
         found |= {"usage": _plain(outcome.summary.usage), "finish": outcome.summary.finish_reason}
         found["calls"] = list(outcome.summary.calls)
@@ -126,6 +134,17 @@ def _metadata(exchange: Exchange, linked: str) -> dict[str, Any]:
     if exchange.body is not None and (exchange.body.raw.cut or exchange.body.sent.cut):
         found["truncated"] = True
     return found
+
+
+def _failover(exchange: Exchange) -> dict[str, str]:
+    """{from, to, why} of a turn that stands in for another model, or that another one takes over from."""
+    way, error = exchange.way, exchange.outcome.error
+    if error is not None and error.replaced is not None and exchange.context is not None:
+        why = one_line(error.replaced.message)
+        return {"from": way.place.label, "to": exchange.successor, "why": why}
+    if way.first is not None:
+        return {"from": way.first.label, "to": way.place.label, "why": one_line(way.rest.why) if way.rest else ""}
+    return {}
 
 
 def _plain(value: object) -> object:
@@ -164,8 +183,15 @@ def _log(exchange: Exchange) -> None:
     first = f"first token {timings.first_token:.2f} s" if timings.first_token is not None else ""
     middle = [part for part in (_tokens(exchange), first, f"{timings.total or 0:.2f} s") if part]
     level = logging.WARNING if exchange.outcome.error else logging.INFO
-    text = f"{_model(exchange)} at {exchange.upstream.authority}: {', '.join(middle)}, {_end(exchange)}"
+    first = exchange.way.first
+    stands_in = f" for {first.label}" if first else ""
+    text = f"{_model(exchange)}{stands_in} at {exchange.upstream.authority}: {', '.join(middle)}, {_end(exchange)}"
     logger.log(level, "%s", text)
+    if exchange.context is not None and logger.isEnabledFor(logging.DEBUG):
+        called = exchange.outcome.summary.calls if exchange.outcome.summary else ()
+        logger.debug(
+            "tools offered: %s; called: %s", " ".join(exchange.context.tools) or "none", " ".join(called) or "none"
+        )
     summary_notes = exchange.outcome.summary.notes if exchange.outcome.summary else ()
     for note in (*(exchange.translated.notes if exchange.translated else ()), *summary_notes):
         if note not in _logged_notes and len(_logged_notes) < _KNOWN_NOTES:

@@ -25,6 +25,7 @@ from addon import (
     compat,
     exchange,
     flow_list,
+    guard,
     heartbeat,
     hidden,
     holding,
@@ -32,13 +33,18 @@ from addon import (
     intake,
     keys,
     live_view,
+    options,
+    providers,
     recorder,
     replies,
     search,
+    served_models,
     settings,
     upstream,
     views,
 )
+from addon.corpus import corpus
+from addon.history import history
 from addon.stats.totals import Totals
 
 logger = logging.getLogger(__name__)
@@ -55,16 +61,16 @@ class Relay:
         self.addons = [commands.Commands(self.totals)]  # mitmproxy finds what else there is of an addon here
 
     def load(self, loader: Loader) -> None:
-        settings.declare(loader)
+        options.declare(loader)
         # Eager connects before the request is known, and a dead upstream then ends the client without an answer.
         ctx.options.update(connection_strategy="lazy")
-        compat.install(replies.error_page)
+        compat.install(replies.error_page, guard.wrong_place)
         compat.rewrite_written(self.writing.rewrite)
         compat.prefer_columns(flow_list.COLUMNS)
         views.offer()
 
     def configure(self, updated: AbstractSet[str]) -> None:
-        if not settings.WATCHED & updated:
+        if not options.WATCHED & updated:
             return
         try:
             self._configure()
@@ -77,12 +83,18 @@ class Relay:
     def _configure(self) -> None:
         settings.refuse_unknown(compat.unknown_options("relay_"))
         settings.refuse_streaming(ctx.options.stream_large_bodies)
-        values = {name: getattr(ctx.options, name) for name in (*settings.OPTIONS, settings.PATTERNS)}
+        values = {name: getattr(ctx.options, name) for name in (*options.OPTIONS, options.PATTERNS)}
         inspection.refuse_open_web(compat.web_host_without_login())
         inspection.refuse_holding(values, somebody_looks=compat.viewer() is not None)
-        targets = [settings.Upstream(*target) for target in compat.running_targets()]
+        targets = [providers.Upstream(*target) for target in compat.running_targets()]
         self.settings = settings.parse(values, targets)
+        keys.remember(self.settings.keys)
         self.writing.configure(scrub=self.settings.scrub, patterns=self.settings.scrub_patterns)
+        try:
+            history.configure(self.settings.history)
+            corpus.configure(self.settings.corpus, self.writing.scrubber)
+        except ValueError as wrong:
+            raise OptionsError(str(wrong)) from None
 
     def running(self) -> None:
         self.is_running = True
@@ -96,7 +108,7 @@ class Relay:
         if compat.listens_to_everybody():
             logger.warning(
                 "the relay listens on every network interface, for anybody who can reach this machine; "
-                "add --listen-host 127.0.0.1"
+                "add --listen-host 127.0.0.1 (codex-relay: --bind 127.0.0.1)"
             )
         if not compat.running_targets():
             logger.warning(
@@ -123,9 +135,12 @@ class Relay:
             await search.answer(flow, self.settings.search if self.settings else None)
             return
         hidden.reveal(flow)
+        if self.settings and self.settings.providers and intake.is_models(flow.request):
+            await served_models.answer(flow, self.settings)
+            return
         if recorder.is_replayed_upstream(flow):
             flow.response = upstream.refuse_replay(flow.request, self.settings)
-            exchange.guard(flow, self.settings)
+            guard.guard(flow, self.settings)
             self.live_view.about_to_send(flow)
             return
         turn = exchange.open_exchange(flow.request, commands.settings_of(flow, self.settings), target)
@@ -137,11 +152,11 @@ class Relay:
             turn.no_server = flow.server_conn
             exchange.live[flow] = turn
             flow.request = turn.upstream_request
-            exchange.guard(flow, self.settings)
+            guard.guard(flow, self.settings)
             self.live_view.about_to_send(flow, turn)
 
     def server_connect(self, data: server_hooks.ServerConnectionHookData) -> None:
-        if why := exchange.wrong_server(data.client, data.server):
+        if why := guard.wrong_server(data.client, data.server):
             logger.error("%s", why)
             data.server.error = why
 
@@ -165,7 +180,7 @@ class Relay:
     async def response(self, flow: http.HTTPFlow) -> None:
         if _target(flow) is None:
             return
-        exchange.guards.pop(flow, None)
+        guard.forget(flow)
         turn = exchange.live.pop(flow, None)
         if turn is None:
             keys.scrub_flow(flow)
@@ -184,7 +199,7 @@ class Relay:
     async def error(self, flow: http.HTTPFlow) -> None:
         if _target(flow) is None and flow not in exchange.live:  # a flow that was killed is not live any more
             return
-        exchange.guards.pop(flow, None)
+        guard.forget(flow)
         turn = exchange.live.pop(flow, None)
         why = flow.error.msg if flow.error else "unknown error"
         ended_by = compat.ended_by(flow)
@@ -215,14 +230,15 @@ class Relay:
         if compat.shutting_down():  # not when the script is reloaded, which turns survive
             for flow, turn in list(exchange.live.items()):
                 turn.abandon(flow)
+            history.close()
         self.heartbeat.stop()
         self.live_view.stop()
         compat.uninstall()
 
 
-def _target(flow: http.HTTPFlow) -> settings.Upstream | None:
+def _target(flow: http.HTTPFlow) -> providers.Upstream | None:
     target = compat.reverse_target(flow) if flow.live else None
-    return settings.Upstream(*target) if target else None
+    return providers.Upstream(*target) if target else None
 
 
 addons = [Relay()]

@@ -1,8 +1,4 @@
-"""relay_* options: declared, parsed, and frozen into one value.
-
-Every option is a string and is parsed here: a mistyped `int` or `bool` option makes mitmproxy unload the addon without
-a word and forward everything untranslated.
-"""
+"""The relay_* options (options.py), parsed and frozen into one value."""
 
 from __future__ import annotations
 
@@ -11,78 +7,24 @@ import json
 import os
 import re
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NoReturn
-from urllib.parse import urlsplit
 
-from mitmproxy.addonmanager import Loader
 from mitmproxy.exceptions import OptionsError
 
 from relay_translate import Profile, RequestOptions, find_profile
 from relay_translate.profiles import profile_from_table
 from relay_translate.profiles.merging import for_model
 from relay_translate.quirks import QUIRKS
-from relay_translate.request import map_model
 
-from . import inspection
+from . import corpus, history, inspection
+from .history import HistorySettings
+from .options import OPTIONS, PATTERNS
+from .providers import Provider, ProviderError, Upstream, parse_providers, parse_upstream
 from .search import Configured, parse_service
-
-DEFAULT_PORTS = {"http": 80, "https": 443}
-
-# name -> (default, help). Defaults are looked up here alone, so that they can come from elsewhere later.
-OPTIONS: Mapping[str, tuple[str, str]] = MappingProxyType(
-    {
-        "relay_upstream": (
-            "",
-            "Base URL of the Chat Completions server, with its path, e.g. https://openrouter.ai/api/v1. "
-            "Replaces host, port and scheme of the reverse mode. Empty: the reverse mode's target, under /v1.",
-        ),
-        "relay_api_key": (
-            "",
-            "The provider's key, or better the name of the environment variable that holds it: OPENROUTER_API_KEY, "
-            "$NAME or env:NAME. Anything else is the key itself. "
-            "It goes to the upstream only. Empty: the client's own key is passed on.",
-        ),
-        "relay_model_map": (
-            "",
-            "Model names to replace, client=upstream, separated by commas; * and ? are wildcards, first match wins: "
-            "gpt-5*=deepseek-chat,*=qwen3-coder.",
-        ),
-        "relay_extra_params": ("", 'A JSON object merged over every chat request, e.g. {"temperature": 0.2}.'),
-        "relay_drop_params": ("", "Names of chat request fields that are left out, separated by commas."),
-        "relay_scrub": (
-            "on",
-            "What is written to flow files and HAR: on takes out keys, accounts, sessions, homes and user names; "
-            "off leaves all but credentials. What is shown live is never changed.",
-        ),
-        "relay_disable_quirks": (
-            "",
-            "Names of repairs of answers that are not made, separated by commas, e.g. think-tags,leaked-hermes. "
-            "The log and the flows name those that were made.",
-        ),
-        "relay_profile": (
-            "",
-            "The provider's dialect: the name of a profile, or the path of a .toml file with what differs from the one "
-            "it names in `base`. Empty: found by the upstream's host, then by the model.",
-        ),
-        "relay_web_search": (
-            "auto",
-            "Codex's hosted web search: auto uses the provider's own where it has one, off leaves it out.",
-        ),
-        "relay_search": (
-            "",
-            "The service behind Codex's standalone web search: searxng:URL, brave or tavily, the last two with the key "
-            "in BRAVE_API_KEY or TAVILY_API_KEY, or in the variable named behind a colon (brave:MY_KEY).",
-        ),
-        **inspection.OPTIONS,
-    }
-)
-# Changes of these options too have to be looked at again.
-PATTERNS = "relay_scrub_patterns"
-WATCHED = frozenset(OPTIONS) | {PATTERNS, "mode", "stream_large_bodies", "web_host"}
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _BARE_VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+")
@@ -93,31 +35,20 @@ _OURS = {"messages": "it is made from the conversation", "stream": "it follows t
 
 
 @dataclass(frozen=True)
-class Upstream:
-    """Where chat requests go. base_path has no trailing slash; "" means that the profile knows the path."""
-
-    scheme: str
-    host: str
-    port: int
-    base_path: str = ""
-
-    @property
-    def authority(self) -> str:
-        """Host and port as in a Host header."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if DEFAULT_PORTS.get(self.scheme) == self.port else f"{host}:{self.port}"
-
-
-@dataclass(frozen=True)
 class Settings:
     """The options, parsed. `targets` are the HTTP targets of the reverse modes that are running."""
 
     upstream: Upstream | None = None
     targets: tuple[Upstream, ...] = ()
     api_key: str = field(default="", repr=False)
+    providers: tuple[Provider, ...] = ()  # several behind one port; then `upstream` and `api_key` are empty
+    fallback: tuple[str, ...] = ()
     model_map: Mapping[str, str] = field(default_factory=dict)
     extra_params: Mapping[str, object] = field(default_factory=dict)
     drop_params: frozenset[str] = frozenset()
+    tool_denylist: frozenset[str] = frozenset()
+    history: HistorySettings = field(default_factory=HistorySettings)
+    corpus: Path | None = None
     disabled_quirks: frozenset[str] = frozenset()
     profile: str = ""
     own_profile: Profile | None = None  # of the user's file
@@ -139,30 +70,49 @@ class Settings:
         return target
 
     @property
+    def keys(self) -> tuple[str, ...]:
+        """The relay's own keys: each may go to one server only."""
+        return tuple(filter(None, (self.api_key, *(provider.key for provider in self.providers))))
+
+    @property
     def _configured(self) -> tuple[Upstream, ...]:
-        """The servers that the key is for."""
+        """The servers that `api_key` is for."""
         return self.targets if self.upstream is None else (self.upstream,)
 
     def key_for(self, upstream: Upstream) -> str:
         """The key, if `upstream` is the one it was configured for, else ""."""
         return self.api_key if upstream in self._configured else ""
 
-    def key_at(self, scheme: str, host: str, port: int) -> str:
-        """The key, if it was configured for the server at this address, else ""."""
-        same = any((one.scheme, one.host, one.port) == (scheme, host.lower(), port) for one in self._configured)
-        return self.api_key if same else ""
+    def key_at(self, scheme: str, host: str, port: int, path: str = "") -> str:
+        """The key that was configured for the server at this address, else "". Of several providers at one address
+        (a gateway) the one whose base path the path begins with is meant."""
+        owned = [(one.upstream, one.key) for one in self.providers] or [(one, self.api_key) for one in self._configured]
+        address = (scheme, host.lower(), port)
+        here = [(one.base_path, key) for one, key in owned if (one.scheme, one.host, one.port) == address]
+        named = [(base, key) for base, key in here if f"{path}/".startswith(f"{base}/")]
+        return max(named or here, key=lambda found: len(found[0]), default=("", ""))[1]
 
     def profile_for(self, upstream: Upstream, model: str = "") -> Profile:
-        asked = map_model(model, self.model_map)
+        """The dialect of `model`, as `upstream` names it."""
         if self.own_profile is not None:
-            return for_model(self.own_profile, asked)
-        return find_profile(host=upstream.host, model=asked, name=self.profile)
+            return for_model(self.own_profile, model)
+        return find_profile(host=upstream.host, model=model, name=self.profile)
 
-    def request_options(self, upstream: Upstream, profile: Profile, *, codex: bool) -> RequestOptions:
+    def request_options(
+        self,
+        upstream: Upstream,
+        profile: Profile,
+        *,
+        codex: bool,
+        model_map: Mapping[str, str] | None = None,
+        successor: str = "",
+    ) -> RequestOptions:
         return RequestOptions(
-            model_map=self.model_map,
+            model_map=self.model_map if model_map is None else model_map,
+            successor=successor,
             extra_params=self.extra_params,
             drop_params=self.drop_params,
+            tool_denylist=self.tool_denylist,
             disabled_quirks=self.disabled_quirks,
             codex=codex,
             provider=profile.title or upstream.authority,
@@ -170,16 +120,9 @@ class Settings:
         )
 
 
-def declare(loader: Loader) -> None:
-    for name, (default, text) in OPTIONS.items():
-        loader.add_option(name, str, default, text)
-    text = "Regular expression of what must not be written either, its group 1 or all of a match. May be given often."
-    loader.add_option(PATTERNS, Sequence[str], (), text)
-
-
 def parse(values: Mapping[str, Any], targets: Iterable[Upstream], environ: Mapping[str, str] = os.environ) -> Settings:
     """The options' values -> Settings. Raises OptionsError, naming option, value and remedy; never the key."""
-    upstream = _upstream(values["relay_upstream"])
+    upstream, providers = _upstream(values["relay_upstream"]), _providers(values, environ)
     targets = tuple(dict.fromkeys(targets))
     api_key = _api_key(values["relay_api_key"], environ)
     if api_key and upstream is None and len(targets) > 1:
@@ -198,9 +141,14 @@ def parse(values: Mapping[str, Any], targets: Iterable[Upstream], environ: Mappi
         upstream=upstream,
         targets=targets,
         api_key=api_key,
+        providers=providers,
+        fallback=tuple(_listed(values["relay_fallback"])),
         model_map=MappingProxyType(_model_map(values["relay_model_map"])),
         extra_params=MappingProxyType(extra),
         drop_params=drop,
+        tool_denylist=frozenset(_listed(values["relay_tool_denylist"])),
+        history=_history(values["relay_history"], values["relay_history_limits"]),
+        corpus=corpus.parse(values["relay_corpus"]),
         disabled_quirks=_quirks(values["relay_disable_quirks"]),
         profile="" if own else _profile(values["relay_profile"]),
         own_profile=own,
@@ -235,32 +183,24 @@ def _wrong(option: str, value: str, why: str) -> NoReturn:
 
 
 def _upstream(value: str) -> Upstream | None:
-    option = "relay_upstream"
-    value = value.strip()
-    if not value:
-        return None
     try:
-        url = urlsplit(value)
-        host, port = url.hostname or "", url.port
-    except ValueError as error:
-        _wrong(option, value, f"{error}; write it like https://host/v1")
-    if "@" in url.netloc:  # the value is not repeated: it holds a password
-        raise OptionsError(
-            f"{option}: a user name or password in the URL is not supported; put the key in relay_api_key"
-        )
-    if url.scheme not in DEFAULT_PORTS or not host:
-        _wrong(option, value, "not an http or https URL; write it like https://host/v1")
-    if url.query or url.fragment or value.endswith(("?", "#")):
-        raise OptionsError(
-            f"{option}={value.partition('?')[0].partition('#')[0]!r} with a query or a fragment: neither is supported; "
-            "remove everything from '?' or '#' on (extra request fields go into relay_extra_params)"
-        )
-    if re.search(r"[\s\x00-\x1f\x7f]", value) or not value.isascii():
-        _wrong(option, value, "spaces and special characters must be percent-encoded, foreign host names in xn-- form")
-    path = url.path.rstrip("/")
-    if path.endswith(("/responses", "/models")):
-        _wrong(option, value, f"name the base URL, without {path[path.rindex('/') :]}")
-    return Upstream(url.scheme, host, port or DEFAULT_PORTS[url.scheme], path)
+        return parse_upstream(value, "relay_upstream") if value.strip() else None
+    except ProviderError as error:
+        raise OptionsError(str(error)) from None
+
+
+def _providers(values: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[Provider, ...]:
+    option = "relay_providers"
+    try:
+        providers = parse_providers(values[option], environ)
+    except ProviderError as error:
+        raise OptionsError(f"{option}: {error}") from None
+    for other in ("relay_upstream", "relay_api_key", "relay_profile") if providers else ():
+        if values[other].strip():
+            raise OptionsError(
+                f"{other} can't be set beside {option}, where each provider has its own: NAME:PROFILE=URL#KEY_VARIABLE"
+            )
+    return providers
 
 
 def _api_key(value: str, environ: Mapping[str, str]) -> str:
@@ -321,6 +261,13 @@ def _drop_params(value: str) -> frozenset[str]:
         if name in _OURS:
             _wrong("relay_drop_params", value, f"{name!r} can't be left out, {_OURS[name]}")
     return frozenset(names)
+
+
+def _history(where: str, limits: str) -> HistorySettings:
+    try:
+        return history.parse(where, limits)
+    except ValueError as error:
+        raise OptionsError(str(error)) from None
 
 
 def _quirks(value: str) -> frozenset[str]:

@@ -13,8 +13,10 @@ import relay_translate
 from relay_translate import ApiError, Profile
 
 from .keys import is_scrubbed
+from .providers import Upstream
 from .replies import Refused, as_status
-from .settings import Settings, Upstream
+from .routing import Place
+from .settings import Settings
 
 USER_AGENT = f"codex-relay/{getattr(relay_translate, '__version__', '0')}"
 
@@ -28,19 +30,17 @@ _EPOCH = re.compile(r"1\d{9}|1\d{12}")
 _DOWN = re.compile(r"date|x-request-id|request-id|cf-ray|retry-after(-ms)?|(x-)?ratelimit.*")
 
 
-def chat_request(
-    client: http.Request, body: bytes, upstream: Upstream, settings: Settings, profile: Profile, *, stream: bool
-) -> http.Request:
+def chat_request(client: http.Request, body: bytes, place: Place, *, stream: bool) -> http.Request:
     """The request that is sent in place of the client's. Raises Refused when there is no key that could be sent."""
-    headers = _headers(client, upstream, settings, profile)
+    headers = _headers(client, place)
     headers["accept"] = "text/event-stream" if stream else "application/json"
     headers["content-type"] = "application/json"
-    return _request(client, "POST", profile.chat_path(upstream.base_path), headers, body, upstream)
+    return _request(client, "POST", place.profile.chat_path(place.upstream.base_path), headers, body, place.upstream)
 
 
-def models_request(client: http.Request, upstream: Upstream, settings: Settings, profile: Profile) -> http.Request:
-    headers = _headers(client, upstream, settings, profile)
-    return _request(client, "GET", profile.models_path(upstream.base_path), headers, b"", upstream)
+def models_request(client: http.Request, place: Place) -> http.Request:
+    headers = _headers(client, place)
+    return _request(client, "GET", place.profile.models_path(place.upstream.base_path), headers, b"", place.upstream)
 
 
 def headers_down(upstream: http.Headers) -> list[tuple[str, str]]:
@@ -68,7 +68,7 @@ def refuse_replay(request: http.Request, settings: Settings | None) -> http.Resp
     """Give a recorded chat request its key again, if it had one; or the answer when there is none to give."""
     if not any(is_scrubbed(request.headers.get(name, "")) for name in CREDENTIALS):
         return None
-    key = settings.key_at(request.scheme, request.host, request.port) if settings else ""
+    key = settings.key_at(request.scheme, request.host, request.port, request.path) if settings else ""
     if not key:
         where = f"{request.host}:{request.port}"
         message = f"this flow is a recording and holds no key; set relay_api_key for {where} to send it again"
@@ -79,25 +79,25 @@ def refuse_replay(request: http.Request, settings: Settings | None) -> http.Resp
     return None
 
 
-def _headers(client: http.Request, upstream: Upstream, settings: Settings, profile: Profile) -> http.Headers:
-    headers = http.Headers(host=upstream.authority)
+def _headers(client: http.Request, place: Place) -> http.Headers:
+    headers = http.Headers(host=place.upstream.authority)
     for name in _UP:
         if value := client.headers.get(name):
             headers[name] = value
     headers.setdefault("user-agent", USER_AGENT)
     headers["accept"] = "application/json"
-    for name, value in _credentials(client, settings.key_for(upstream), profile):
+    for name, value in _credentials(client, place):
         headers[name] = value
     return headers
 
 
-def _credentials(client: http.Request, key: str, profile: Profile) -> list[tuple[str, str]]:
+def _credentials(client: http.Request, place: Place) -> list[tuple[str, str]]:
     """The relay's key, or the client's own, where the provider looks for it: Codex can only say Bearer."""
-    if key:
-        header = _header_for(key, profile)
-        return [(header, _as_header(header, key))]
+    if place.key:
+        header = _header_for(place.key, place.profile)
+        return [(header, _as_header(header, place.key))]
     found = []
-    for name in CREDENTIALS:
+    for name in CREDENTIALS if place.takes_clients_key else ():
         value = client.headers.get(name, "").strip()
         if is_scrubbed(value):
             raise Refused(
@@ -108,7 +108,7 @@ def _credentials(client: http.Request, key: str, profile: Profile) -> list[tuple
         if value and value.lower() != "bearer":
             scheme, _, bare = value.partition(" ")
             is_bearer = name == "authorization" and scheme.lower() == "bearer"
-            header = _header_for(bare.strip(), profile) if is_bearer else name
+            header = _header_for(bare.strip(), place.profile) if is_bearer else name
             found.append((header, _as_header(header, bare.strip()) if is_bearer else value))
     return found
 

@@ -20,6 +20,7 @@ class TurnContext:
     tools: chat name -> how the client knows the tool.
     parameters: the tools that were offered: chat name -> parameter -> its JSON types, joined by `|` ("" for any).
     disabled_quirks: repairs that are not to be made (see quirks.py).
+    successor: the model that answers the client's next try if this one fails before its first token; "" for none.
     compaction: the answer must be one compaction item. structured: its text is JSON of a wanted form, nothing is added.
     input_estimate: tokens of the chat request, for a provider that does not count.
     echo: request fields that a Response object repeats.
@@ -34,6 +35,7 @@ class TurnContext:
     tools: Mapping[str, ToolRef] = field(default_factory=lambda: MappingProxyType({}))
     parameters: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: MappingProxyType({}))
     disabled_quirks: frozenset[str] = frozenset()
+    successor: str = ""
     compaction: bool = False
     structured: bool = False
     input_estimate: int = 0

@@ -240,7 +240,9 @@ class ItemReader:
         members = tool.get("tools") if namespace is not None else [tool]
         found = []
         for member in members if isinstance(members, list) else []:
-            if isinstance(member, dict) and isinstance(member.get("name"), str):
+            if not isinstance(member, dict) or self._tools.denies(member, namespace):
+                continue
+            if isinstance(member.get("name"), str):
                 kind: Kind = "custom" if member.get("type") == "custom" else "function"
                 found.append(f"- {self._tools.chat_name(kind, member['name'], namespace)}")
         return found

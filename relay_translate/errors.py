@@ -26,13 +26,15 @@ QUOTA = "insufficient_quota"
 CONTEXT = "context_length_exceeded"
 
 DEFAULT_WAIT = 5.0  # seconds, when a provider limits the rate and does not say for how long
+HAND_OVER_WAIT = 0.1  # seconds until the client asks again, and is answered by another model
 LONGEST_WAIT = 900.0  # seconds; nobody watches a turn that sleeps longer, so it stops and says why
 
 
 @dataclass(frozen=True)
 class ApiError:
     """What the client is told: `status` is the HTTP status for clients that can use one, `code` is for Codex (see
-    above), `type` a word of the Responses API, `retry_after` in seconds, `upstream_code` the provider's own word."""
+    above), `type` a word of the Responses API, `retry_after` in seconds, `upstream_code` the provider's own word.
+    `replaced`: the provider's own error, when another model takes over and the client is told to ask again at once."""
 
     status: int
     code: str
@@ -41,6 +43,7 @@ class ApiError:
     param: str | None = None
     retry_after: float | None = None
     upstream_code: str = ""
+    replaced: ApiError | None = None
 
 
 class TranslationError(Exception):
@@ -146,6 +149,19 @@ def _own_wait(error: ProviderError) -> float | None:
         if found is not None:
             return found
     return None
+
+
+def hand_over(error: ApiError, successor: str, wait: float = HAND_OVER_WAIT, *, stood_in: bool = False) -> ApiError:
+    """The error as the client hears it when the model `successor` answers its next try: a short wait (seconds),
+    whatever the provider said. Unchanged where another model would not help: the request itself was refused, or the
+    key. stood_in: the model that failed was not the one that was asked for; its refusals end no turn either."""
+    may_help = (RETRY, RATE_LIMIT, QUOTA, STOP) if stood_in else (RETRY, RATE_LIMIT, QUOTA)
+    waits_too_long = error.code == STOP and error.status == 429
+    if not successor or error.replaced or not (waits_too_long or error.code in may_help):
+        return error
+    said = _TRY_AGAIN.sub("try again later", error.message).rstrip(".")
+    message = f"{said}. {successor} takes over; try again in {wait:g}s."
+    return ApiError(429, RATE_LIMIT, message, "rate_limit_error", None, wait, error.upstream_code, replaced=error)
 
 
 def error_body(error: ApiError) -> bytes:

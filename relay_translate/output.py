@@ -42,6 +42,11 @@ class Output:
         self._unique_call = UniqueIds()
         self._states_sent: set[int] = set()
 
+    @property
+    def begun(self) -> bool:
+        """Whether the client has been told of an item."""
+        return bool(self.done or self._waiting)
+
     def text(self, piece: str) -> None:
         last = self._waiting[-1] if self._waiting else None
         if not isinstance(last, MessageItem):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from types import MappingProxyType
@@ -13,6 +13,7 @@ from .chat_api import ChatRequest
 from .context import TurnContext
 from .conversation import ItemReader
 from .errors import InvalidRequest
+from .history import input_items
 from .json_text import json_text
 from .messages import chat_messages
 from .profiles import GENERIC, Profile
@@ -20,7 +21,7 @@ from .responses_api import REQUEST_FIELDS, Json
 from .tools import ToolTable, parameter_types
 from .usage import estimate_tokens
 
-# Fields that need a memory of earlier turns, which a stateless relay does not have.
+# Fields that need a memory of earlier turns. Only the first may have one (history.py).
 _STATEFUL = {
     "previous_response_id": "send the whole conversation in `input`",
     "conversation": "send the whole conversation in `input`",
@@ -33,7 +34,7 @@ _SAME = ("temperature", "top_p", "presence_penalty", "frequency_penalty", "stop"
          "service_tier")  # fmt: skip
 
 _ECHOED = ("instructions", "max_output_tokens", "parallel_tool_calls", "reasoning", "temperature", "text",
-           "tool_choice", "tools", "top_p", "truncation", "metadata", "store")  # fmt: skip
+           "tool_choice", "tools", "top_p", "truncation", "metadata", "store", "previous_response_id")  # fmt: skip
 
 SCHEMA_IN_WORDS = (
     "Your final answer must be one JSON value and nothing else (no prose, no code fence), "
@@ -47,7 +48,8 @@ class RequestOptions:
     extra_params: merged over the chat request, last word. drop_params: chat fields left out.
     codex: whether the client is Codex. provider: a label for people, normally the upstream's host.
     web_search: whether a provider's own search may stand in for Codex's. disabled_quirks: repairs of answers that are
-    not to be made, by name (see quirks.py)."""
+    not to be made, by name (see quirks.py). successor: the model that answers the client's next try if this one fails
+    before its first token. tool_denylist: names of tools that are not offered (see ToolTable.denies)."""
 
     model_map: Mapping[str, str] = field(default_factory=dict)
     extra_params: Mapping[str, object] = field(default_factory=dict)
@@ -56,6 +58,8 @@ class RequestOptions:
     provider: str = ""
     web_search: bool = True
     disabled_quirks: frozenset[str] = frozenset()
+    successor: str = ""
+    tool_denylist: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -68,30 +72,39 @@ class TranslatedRequest:
 
 
 def translate_request(
-    body: Mapping[str, Any], profile: Profile = GENERIC, options: RequestOptions | None = None
+    body: Mapping[str, Any],
+    profile: Profile = GENERIC,
+    options: RequestOptions | None = None,
+    earlier: Sequence[Json] | None = None,
 ) -> TranslatedRequest:
-    """Translate one `POST /v1/responses` body (a parsed JSON object).
+    """Translate one `POST /v1/responses` body (a parsed JSON object). earlier: the items of the conversation that its
+    `previous_response_id` names (see history.py), which its input goes on from; None where nobody keeps any.
 
     The same history gives the same bytes, turn after turn, so that providers' prompt caches hold.
     Raises InvalidRequest, naming the field, for what can't be meant; odd items are repaired or noted instead.
     """
     try:
-        return _Translation(body, profile, options or RequestOptions()).run()
+        return _Translation(body, profile, options or RequestOptions(), earlier).run()
     except RecursionError:
         raise InvalidRequest("the request is nested too deeply") from None
 
 
 class _Translation:
-    def __init__(self, body: Mapping[str, Any], profile: Profile, options: RequestOptions) -> None:
+    def __init__(
+        self, body: Mapping[str, Any], profile: Profile, options: RequestOptions, earlier: Sequence[Json] | None
+    ) -> None:
         self.body = body
+        self.earlier = earlier
         self.profile = profile
         self.options = options
         self.notes: list[str] = []
-        self.tools = ToolTable(profile, options.web_search, notes=self.notes)
+        self.tools = ToolTable(profile, options.web_search, options.tool_denylist, notes=self.notes)
         self.wanted_format = _response_format(_object(body, "text").get("format"))
 
     def run(self) -> TranslatedRequest:
-        items = _checked(self.body)
+        items = _checked(self.body, has_memory=self.earlier is not None)
+        if self.earlier:
+            items = [*self.earlier, *items]
         requested = str(self.body["model"])
         # An operator may name the model in either place; reasoning belongs to the one that is asked.
         model = str(self.options.extra_params.get("model") or map_model(requested, self.options.model_map))
@@ -223,6 +236,7 @@ class _Translation:
             tools=self.tools.refs(),
             parameters=parameter_types([] if chat.get("tool_choice") == "none" else chat.get("tools")),
             disabled_quirks=self.options.disabled_quirks,
+            successor=self.options.successor,
             compaction=compaction,
             structured=self.wanted_format is not None,
             input_estimate=estimate_tokens([chat.get("messages"), chat.get("tools")]),
@@ -238,22 +252,20 @@ def map_model(requested: str, model_map: Mapping[str, str]) -> str:
     return requested
 
 
-def _checked(body: Mapping[str, Any]) -> list[Any]:
+def _checked(body: Mapping[str, Any], *, has_memory: bool) -> list[Any]:
     """The input items, after the checks of what can't be repaired."""
     model = body.get("model")
     if not isinstance(model, str) or not model:
         raise InvalidRequest("`model` must be a non-empty string", "model")
     for name, remedy in _STATEFUL.items():
-        if body.get(name):
+        if body.get(name) and not (has_memory and name == "previous_response_id"):
             raise InvalidRequest(f"`{name}` is not supported by this relay, which keeps no state: {remedy}", name)
     for name, kind, words in _TYPES:
         if body.get(name) is not None and not _is_a(kind, body[name]):
             raise InvalidRequest(f"`{name}` must be {words}", name)
     _check_choices(body)
-    items = body.get("input")
-    if isinstance(items, str):
-        items = [{"type": "message", "role": "user", "content": items}] if items else []
-    if not isinstance(items, list):
+    items = input_items(body.get("input"))
+    if items is None:
         raise InvalidRequest("`input` must be a string or a list of items", "input")
     if not items and not body.get("instructions"):
         raise InvalidRequest("`input` is empty; there is nothing to answer", "input")

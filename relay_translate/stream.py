@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .context import TurnContext
-from .errors import CONTEXT, ApiError, stream_error, upstream_broke, upstream_refused
+from .errors import CONTEXT, ApiError, hand_over, stream_error, upstream_broke, upstream_refused
 from .ids import AnswerIds, NewId
 from .items import EventWriter, Origin
 from .json_text import json_text
@@ -272,6 +272,8 @@ class Answer:
     def fail(self, error: ApiError) -> None:
         """End with an error. Items still open are left without `done`: Codex forgets them and asks again."""
         if not self.ended:
+            if not self.output.begun:
+                error = hand_over(error, self._context.successor)
             self.error, self.status = error, "failed"
             self._writer.write("response.failed", response=self.response())
 

@@ -67,6 +67,7 @@ class ToolTable:
 
     profile: Profile = GENERIC
     web_search: bool = True  # whether the provider's own may be used
+    denied: frozenset[str] = frozenset()  # names of tools that are not offered to the model, see `denies`
     definitions: dict[str, Json] = field(default_factory=dict)  # by chat name, in order of appearance
     search: Json | None = None  # Codex's `web_search`, when it is offered and the provider has one
     notes: list[str] = field(default_factory=list)
@@ -84,11 +85,29 @@ class ToolTable:
                 # The group's own words would be lost with the group; the first member carries them, once.
                 about = _string(tool.get("description"))
                 for member in members if isinstance(members, list) else []:
-                    if isinstance(member, dict):
+                    if isinstance(member, dict) and not self._is_left_out(member, namespace):
                         self._offer_one(member, namespace, f"{namespace}: {about}" if about else "")
                         about = ""
-            else:
+            elif not self._is_left_out(tool, None):
                 self._offer_one(tool, None)
+
+    def denies(self, tool: Json, namespace: str | None = None) -> bool:
+        """Whether the operator's list names a tool: as the provider would see it, as Codex does (`spawn_agent`,
+        `agents.spawn_agent`), or by its whole namespace. Tools without a name go by their type."""
+        if not self.denied:
+            return False
+        name = _string(tool.get("name")) or _string(tool.get("type"))
+        names = {name, self._flat(name, namespace)} if name else set()
+        if _scope(namespace) is not None:
+            names |= {f"{namespace}.{name}", str(namespace)}
+        return not self.denied.isdisjoint(names)
+
+    def _is_left_out(self, tool: Json, namespace: str | None) -> bool:
+        if not self.denies(tool, namespace):
+            return False
+        name = _string(tool.get("name")) or _string(tool.get("type"))
+        self.notes.append(f"tools: {self._flat(name, namespace)} was left out, as relay_tool_denylist says")
+        return True
 
     def chat_name(self, kind: Kind, name: str, namespace: str | None = None) -> str:
         """The flat name for a tool, offered or only called in the history (a deferred one, one of an old turn)."""

@@ -331,6 +331,9 @@ def test_private_text_is_found(text: str) -> None:
     assert list(private_text(text))
 
 
-@pytest.mark.parametrize("text", ["/workspace/hello.py", "/tmp/demo/home/skills/", "sk-test", "/root/counter", "framework/x", "task-" + "a" * 40])
+@pytest.mark.parametrize(
+    "text",
+    ["/workspace/hello.py", "/tmp/demo/home/skills/", "sk-test", "/root/counter", "framework/x", "task-" + "a" * 40],
+)
 def test_harmless_text_is_not(text: str) -> None:
     assert list(private_text(text)) == []

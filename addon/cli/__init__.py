@@ -1,38 +1,66 @@
-"""The `codex-relay` command. Only what needs no memory of options: a demo, a start, and a version."""
+"""The `codex-relay` command: without a command of its own it starts the relay, and its commands are modules here."""
 
 from __future__ import annotations
 
 import argparse
 import os
-import shlex
 import sys
+import traceback
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from addon import demo, processes
-from addon.cli import export, fixtures, probe, record, replay, report, stats
-from addon.cli.arguments import port, speed, upstream_url
-from addon.cli.serving import PORT, ServeError, check_port, codex_hint, relay_options
+from addon import demo
+from addon.cli import (
+    completion,
+    config,
+    doctor,
+    environment,
+    export,
+    fixtures,
+    probe,
+    providers,
+    record,
+    replay,
+    report,
+    run,
+    start,
+    stats,
+)
+from addon.cli.arguments import Parser, speed
+from addon.cli.serving import ServeError, UsageError
 from addon.recording import RecordingError
 
+DESCRIPTION = """\
+Lets the Codex CLI talk to any Chat Completions provider, through mitmproxy.
+Without a command it starts the relay and stays; what follows -- goes to mitmproxy.
 
-def main(argv: list[str] | None = None) -> int:
+  export DEEPSEEK_API_KEY=...
+  codex-relay run --provider deepseek            the relay and Codex together, nothing to configure
+  codex-relay --provider deepseek                the relay alone, for any number of Codex
+  codex-relay config --write                     tell Codex about it, once"""
+EPILOG = """\
+Each option above has an environment variable, CODEX_RELAY_ and its name (CODEX_RELAY_UPSTREAM, CODEX_RELAY_API_KEY;
+CODEX_RELAY_DROP_PARAMS for --drop-upstream-params). A flag wins over its variable. RUST_LOG=codex_relay=debug (info,
+warn, error) sets how much is logged, NO_COLOR=1 takes the colours out.
+
+Exit status: 0 as it should be, 1 it could not start or failed, 2 an option or variable can't be meant, 130 Ctrl-C."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command line (without the program's name) and returns the exit status."""
-    parser = _parser()
-    given = sys.argv[1:] if argv is None else argv
+    given = list(sys.argv[1:] if argv is None else argv)
     own = given[: given.index("--")] if "--" in given else given
-    arguments = parser.parse_args(own)
-    arguments.passed_on = given[len(own) + 1 :]
-    if not hasattr(arguments, "run"):
-        parser.print_help()
-        return 0
-    if arguments.passed_on and not getattr(arguments, "passes_on", False):
-        parser.error("this command passes nothing on; remove --")
+    passed_on = given[len(own) + 1 :]
+    shows_traceback = "--traceback" in own or os.environ.get(environment.TRACEBACK, "") not in ("", "0")
     try:
+        arguments = _parsed([word for word in own if word != "--traceback"], passed_on)
         return arguments.run(arguments) or 0
     except (demo.DemoError, ServeError, RecordingError) as error:
+        if shows_traceback:
+            traceback.print_exc()
         print(f"codex-relay: {error}", file=sys.stderr)
-        return 1
+        return 2 if isinstance(error, UsageError) else 1
     except KeyboardInterrupt:
         print("\ncodex-relay: stopped", file=sys.stderr)
         return 130
@@ -40,16 +68,59 @@ def main(argv: list[str] | None = None) -> int:
         # The reader of our output is gone (`| head`); nothing may be written to it at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except Exception as error:
+        if shows_traceback:
+            raise
+        print(f"codex-relay: unexpected {type(error).__name__}: {error} (--traceback tells where)", file=sys.stderr)
+        return 1
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parsed(own: list[str], passed_on: list[str]) -> argparse.Namespace:
+    """The command line, whose `run` is what it asks for. Raises SystemExit for what can't be meant."""
+    parser = command_parser()
+    command = parser.command_in(own)
+    arguments = parser.parse_args(own)
+    arguments.passed_on = passed_on
+    if not command:
+        arguments.run, arguments.passes_on = start.run, True
+    elif arguments.run is not start.run and (before := start.given_options(arguments)):
+        parser.error(f"{before[0]} before {command} is not for it; codex-relay {command} --help tells its own options")
+    if passed_on and not getattr(arguments, "passes_on", False):
+        parser.error("this command passes nothing on; remove --")
+    return arguments
+
+
+def command_parser() -> Parser:
+    """All that the command understands."""
+    parser = Parser(
         prog="codex-relay",
-        description="Lets the Codex CLI talk to any Chat Completions provider, through mitmproxy.",
+        usage="codex-relay [OPTION ...] [-- MITMPROXY_OPTION ...]\n       codex-relay COMMAND ...",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=_Formatter,
+        allow_abbrev=False,
     )
-    parser.add_argument("--version", action="version", version=versions())
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    parser.add_argument("-V", "--version", action="version", version=versions())
+    parser.add_argument(
+        "--traceback", action="store_true", help=f"show where an error came from ({environment.TRACEBACK}=1)"
+    )
+    title = "commands (codex-relay COMMAND --help tells more)"
+    commands = parser.add_subparsers(title=title, metavar="COMMAND", prog=parser.prog)
+    for add in (run.add, config.add, doctor.add, providers.add, _add_demo, record.add, replay.add, report.add,
+                stats.add, export.add, fixtures.add, probe.add, start.add, completion.add):  # fmt: skip
+        add(commands)
+    start.add_options(parser)
+    return parser
 
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Wide enough for the texts, where the terminal is."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=30)
+
+
+def _add_demo(commands: argparse._SubParsersAction[Parser]) -> None:
     play = commands.add_parser(
         "demo",
         help="see it work, without key or network",
@@ -62,25 +133,14 @@ def _parser() -> argparse.ArgumentParser:
     play.add_argument("--recording", type=Path, metavar="FILE", help="a flow file to play instead of the shipped one")
     play.set_defaults(run=_demo)
 
-    serve = commands.add_parser(
-        "serve",
-        usage="codex-relay serve [-h] [--port PORT] UPSTREAM [-- MITMDUMP_OPTION ...]",
-        help="start the relay in front of a provider",
-        description="Starts mitmdump with the relay, on loopback. What follows -- goes to mitmdump as it is.",
-        epilog="Example: codex-relay serve https://api.deepseek.com -- -w session.flow",
-    )
-    serve.add_argument(
-        "upstream",
-        type=upstream_url,
-        metavar="UPSTREAM",
-        help="the provider's base URL, such as https://api.deepseek.com/v1",
-    )
-    serve.add_argument("--port", type=port, default=PORT, help=f"port to listen on ({PORT})")
-    serve.set_defaults(run=_serve, passes_on=True)
 
-    for module in (record, replay, fixtures, report, export, stats, probe):
-        module.add(commands)
-    return parser
+def _demo(arguments: argparse.Namespace) -> int:
+    return demo.run(
+        speed=arguments.speed,
+        use_codex=not arguments.no_codex,
+        web=arguments.web,
+        recording=arguments.recording,
+    )
 
 
 def versions() -> str:
@@ -92,22 +152,3 @@ def versions() -> str:
     except PackageNotFoundError:
         proxy = "not installed"
     return f"codex-relay {__version__} (mitmproxy {proxy}, Python {sys.version.split()[0]})"
-
-
-def _demo(arguments: argparse.Namespace) -> int:
-    return demo.run(
-        speed=arguments.speed,
-        use_codex=not arguments.no_codex,
-        web=arguments.web,
-        recording=arguments.recording,
-    )
-
-
-def _serve(arguments: argparse.Namespace) -> None:
-    """Becomes mitmdump, so that signals and the exit status are its own. Raises ServeError."""
-    check_port(arguments.port, arguments.passed_on)
-    options = [*relay_options(arguments.upstream, arguments.port), *arguments.passed_on]
-    print(codex_hint(arguments.port))
-    print(f"Starting:  mitmdump {shlex.join(options)}", flush=True)
-    command = processes.mitmproxy_tool("mitmdump", *options)
-    os.execv(command[0], command)

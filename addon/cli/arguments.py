@@ -3,7 +3,48 @@
 from __future__ import annotations
 
 import argparse
+import difflib
+from collections.abc import Sequence
+from typing import Any, NoReturn
 from urllib.parse import urlsplit
+
+
+class Parser(argparse.ArgumentParser):
+    """Complains in one line, with the nearest name of an option that does not exist. Its value is not repeated: what
+    follows a mistyped --api-key is a key."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        """Refuse in the words of the command that was given: argparse leaves what is unknown to the parser above."""
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            flags = [word.partition("=")[0] for word in unknown if word.startswith("-")]
+            self.unknown(flags[0] if flags else unknown[0])
+        return found, unknown
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message} (help: {self.prog} --help)\n")
+
+    def unknown(self, word: str) -> NoReturn:
+        """End with the complaint that there is no such option."""
+        known = self._option_string_actions
+        close = [name for name in known if name.startswith(word)] or difflib.get_close_matches(word, known, n=1)
+        self.error(f"there is no {word}{f'; did you mean {close[0]}?' if close else ''}")
+
+    def command_in(self, words: Sequence[str]) -> str:
+        """The first word that is neither an option of this parser nor its value; "" for none.
+
+        Ends with the complaint over an option that does not exist: argparse would take its value for the command."""
+        rest = iter(words)
+        for word in rest:
+            if not word.startswith("-"):
+                return word
+            name, equals, _ = word.partition("=")
+            action = self._option_string_actions.get(name)
+            if action is None:
+                self.unknown(name)
+            if action.nargs != 0 and not equals:
+                next(rest, None)
+        return ""
 
 
 def speed(text: str) -> float:

@@ -68,7 +68,7 @@ def _run(arguments: argparse.Namespace) -> int:
     return _scenarios(arguments)
 
 
-def _check_file(path: Path, *, may_exist: bool) -> None:
+def check_file(path: Path, *, may_exist: bool) -> None:
     if path.is_dir():
         raise RecordingError(f"{path} is a folder; name a file in it, such as {path / 'session.flow'}")
     if path.exists() and not may_exist:
@@ -85,7 +85,7 @@ def _session(arguments: argparse.Namespace) -> int:
 
     if arguments.file is None:
         raise RecordingError("name the file to record into: codex-relay record session.flow --upstream URL")
-    _check_file(arguments.file, may_exist=arguments.force or arguments.append)
+    check_file(arguments.file, may_exist=arguments.force or arguments.append)
     return session.record(
         arguments.file, arguments.upstream, arguments.port, append=arguments.append, passed_on=arguments.passed_on
     )
@@ -97,7 +97,7 @@ def _session(arguments: argparse.Namespace) -> int:
 def _list(wanted: str) -> int:
     from addon.scenarios.catalog import all_cases
 
-    version = _version_of(_program(wanted)) if os.sep in wanted else wanted
+    version = _version_of(codex_program(wanted)) if os.sep in wanted else wanted
     cases = all_cases()
     width = max(len(case.name) for case in cases)
     for case in cases:
@@ -118,10 +118,10 @@ def _scenarios(arguments: argparse.Namespace) -> int:
 
     names = [name.strip() for name in (arguments.scenarios or "").split(",") if name.strip()]
     chosen = chosen_cases(names)
-    program = _program(arguments.codex)
+    program = codex_program(arguments.codex)
     version = _version_of(program)
     out = arguments.file or Path(f"codex-{version}.flow")
-    _check_file(out, may_exist=arguments.force)
+    check_file(out, may_exist=arguments.force)
     cases = [case for case in chosen if not case.unsupported(version)]
     for case in chosen:
         if why := case.unsupported(version):
@@ -181,7 +181,7 @@ def _tell(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def _program(wanted: str) -> Path:
+def codex_program(wanted: str) -> Path:
     """The Codex that is meant; a version that is not there is installed. Raises RecordingError."""
     from addon.codex.install import CodexMissing, cached, find_codex, install, latest
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from addon import demo, processes
 from addon.cli.arguments import port, speed
+from addon.cli.serving import PORT
 from addon.demo.screen import Screen
 from addon.recording import RecordingError, playback
 from relay_translate.errors import one_line
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from addon.recording.flows import Recording
     from addon.recording.matching import Matcher, Reader
 
-PORT = 4446
 _LISTED = 6  # names of models and versions in one line
 # What mitmproxy logs of every connection and start.
 _NOISE = re.compile(r"(client|server) (dis)?connect|Loading script|listening at|Streaming response|^\s*$", re.I)

@@ -1,17 +1,23 @@
-"""How commands start mitmdump with the relay: the options, the hint for Codex, and what is checked before."""
+"""How commands start the relay: what is checked before, mitmproxy's options, and the hint for Codex."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from addon import demo, processes
 
-PORT = 4446
+PORT = 4444
 
 
 class ServeError(Exception):
     """The relay cannot be started; the text is one line for the user and names the remedy."""
+
+
+class UsageError(ServeError):
+    """A flag or a variable can't be meant: the same exit status as argparse's own errors."""
 
 
 def has_own_address(passed_on: Sequence[str]) -> bool:
@@ -19,10 +25,28 @@ def has_own_address(passed_on: Sequence[str]) -> bool:
     return any("listen" in option for option in passed_on)
 
 
-def check_port(port: int, passed_on: Sequence[str]) -> None:
+def check_port(port: int, passed_on: Sequence[str], host: str = "127.0.0.1") -> None:
     """Raises ServeError when the port can't be had: mitmdump would only print the number of the error."""
-    if not has_own_address(passed_on) and (why := processes.why_not_listen(port)):
-        raise ServeError(f"Cannot listen on port {port}: {why}. Choose another with --port.")
+    if has_own_address(passed_on) or not (why := processes.why_not_listen(port, host)):
+        return
+    if host != "127.0.0.1":
+        raise ServeError(f"Cannot listen on {address(host, port)}: {why}. Choose another with --port or --bind.")
+    raise ServeError(f"Cannot listen on port {port}: {why}. Choose another with --port.")
+
+
+def check_folder(passed_on: Sequence[str]) -> None:
+    """Raises ServeError when mitmproxy can't keep its certificates: it would end with a traceback."""
+    if any("confdir" in word for word in passed_on):
+        return
+    try:
+        folder = Path("~/.mitmproxy").expanduser()
+        folder.mkdir(parents=True, exist_ok=True)
+        usable = os.access(folder, os.W_OK) or (folder / "mitmproxy-ca.pem").exists()
+        why = "" if usable else f"{folder} can't be written"
+    except (OSError, RuntimeError) as error:  # also without a home
+        why = f"~/.mitmproxy can't be made: {getattr(error, 'strerror', '') or error}"
+    if why:
+        raise ServeError(f"{why}, where mitmproxy keeps its certificates; name another folder: -- --set confdir=DIR")
 
 
 def relay_options(upstream: str, port: int) -> list[str]:
@@ -35,5 +59,14 @@ def relay_options(upstream: str, port: int) -> list[str]:
     return options
 
 
-def codex_hint(port: int) -> str:
-    return f'For Codex: base_url = "http://127.0.0.1:{port}/v1", wire_api = "responses"'
+def codex_hint(port: int, host: str = "127.0.0.1") -> str:
+    return f'For Codex: base_url = "{base_url(host, port)}", wire_api = "responses"'
+
+
+def base_url(host: str, port: int) -> str:
+    """Where a client on this machine finds a relay that listens there."""
+    return f"http://{address({'0.0.0.0': '127.0.0.1', '::': '::1', '': '127.0.0.1'}.get(host, host), port)}/v1"
+
+
+def address(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

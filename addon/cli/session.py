@@ -107,10 +107,10 @@ async def _follow(command: list[str], port: int, passed_on: Sequence[str], progr
             ticking.cancel()
         await asyncio.sleep(0.1)  # its last lines
         if status:
-            raise RecordingError(f"mitmdump ended with status {status}: {_reason(log)}")
+            raise RecordingError(f"mitmdump ended with status {status}: {reason(log)}")
 
 
-def _reason(log: Sequence[str]) -> str:
+def reason(log: Sequence[str]) -> str:
     """Why mitmdump ended: what it said last, before it told that it gives up."""
     said = [_LOG_PREFIX.sub("", line) for line in log if line.strip()]
     given_up = next((n for n, line in enumerate(said) if line.endswith("exiting...")), len(said))

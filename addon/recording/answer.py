@@ -28,6 +28,16 @@ def answer_items(turn: RecordedTurn) -> list[Json]:
     return [*items, *_cut_text(events, {item.get("id") for item in items})]
 
 
+def response_object(body: bytes) -> Json:
+    """The Response object of a whole answer, from its last event or its JSON; {} for anything else."""
+    if body.lstrip()[:1] == b"{":
+        return _object(body)
+    decoder = EventStreamDecoder()
+    events = [*decoder.receive(body), *decoder.finish()]
+    found = _object(events[-1]).get("response") if events else None
+    return found if isinstance(found, dict) else {}
+
+
 def _cut_text(events: list[bytes], done: set[object]) -> Iterator[Json]:
     pieces: dict[str, list[str]] = {}
     for event in _events(events, _DELTA):

@@ -7,12 +7,13 @@ in a digest for each message, which turns those are.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from relay_translate import Profile, RequestOptions, TranslatedRequest, json_bytes, translate_request
 from relay_translate.conversation import ABORTED
+from relay_translate.history import input_items
 from relay_translate.profiles.profile import Reasoning
 from relay_translate.reasoning import ReasoningState, details_text, seal, unpack, unseal_summary
 
@@ -24,7 +25,8 @@ Json = dict[str, Any]
 # The strictest reading of the API, as `generic`: one leading system message, users and assistant in turns.
 PROFILE = Profile(name="messages")
 # One message for each thing that was said: a history only ever grows at its end.
-_APART = replace(PROFILE, merge_users=False, reasoning=Reasoning(back="none"))
+_GROWING = replace(PROFILE, merge_users=False)
+_APART = replace(_GROWING, reasoning=Reasoning(back="none"))
 _REASONING = "reasoning_content"
 
 
@@ -61,14 +63,14 @@ def conversation(turn: RecordedTurn, *, reasoning: bool = True) -> Conversation:
     Raises RecordingError when the request was not kept whole, TranslationError when it is one that the relay refuses.
     """
     profile = PROFILE if reasoning else replace(PROFILE, reasoning=Reasoning(back="none"))
-    done = _translated(turn, profile, answer_items(turn))
+    done = _of_turn(turn, profile, answer_items(turn))
     return Conversation(_settled(done), list(done.body.get("tools", [])), done.notes)
 
 
 def chain(turn: RecordedTurn) -> Chain:
     """The turn's place among the others. Raises as `conversation` does."""
-    asked = _translated(turn, _APART, [])
-    said = _settled(_translated(turn, _APART, answer_items(turn)))
+    asked = _of_turn(turn, _APART, [])
+    said = _settled(_of_turn(turn, _APART, answer_items(turn)))
     last = next((i for i, message in reversed(list(enumerate(said))) if message["role"] == "assistant"), -1)
     digests = _digests(said)
     return Chain(
@@ -79,19 +81,34 @@ def chain(turn: RecordedTurn) -> Chain:
     )
 
 
-def _translated(turn: RecordedTurn, profile: Profile, answer: list[Json]) -> TranslatedRequest:
-    request = turn.request
-    items = request.get("input")
-    if isinstance(items, str):
-        items = [{"type": "message", "role": "user", "content": items}] if items else []
-    if isinstance(items, list):
+def growing(request: Json, answer: list[Json], earlier: Sequence[Json] = ()) -> Conversation:
+    """All that was said up to the end of a turn, a message for each thing: the same messages, and more behind them,
+    come of the conversation's next turn. What stands behind the last answer waits for that one.
+
+    answer: output items. earlier: what the request's `previous_response_id` stands for. Raises TranslationError."""
+    request = {name: value for name, value in request.items() if name != "previous_response_id"}
+    request["input"] = [*earlier, *(input_items(request.get("input")) or [])]
+    done = _translated(request, _GROWING, answer)
+    messages: list[Json] = list(done.body["messages"])  # type: ignore[arg-type]
+    while messages and messages[-1]["role"] != "assistant":
+        messages.pop()
+    return Conversation(messages, list(done.body.get("tools", [])), done.notes)
+
+
+def _of_turn(turn: RecordedTurn, profile: Profile, answer: list[Json]) -> TranslatedRequest:
+    return _translated(turn.request, profile, answer, codex=turn.is_codex)
+
+
+def _translated(request: Json, profile: Profile, answer: list[Json], *, codex: bool = True) -> TranslatedRequest:
+    items = input_items(request.get("input"))
+    if items is not None:
         if not any(isinstance(item, dict) and item.get("id") for item in items):
             # Such a client won't send them back either, and the translator reads its history in another way.
             answer = [{name: value for name, value in item.items() if name != "id"} for item in answer]
         keep = profile.reasoning.back != "none"
         read = [_readable(item, keep_text=keep) for item in items] + [_as_history(item, keep) for item in answer]
         request = request | {"input": read}
-    return translate_request(request, profile, RequestOptions(codex=turn.is_codex))
+    return translate_request(request, profile, RequestOptions(codex=codex))
 
 
 def _as_history(item: Json, keep_text: bool) -> Json:

@@ -41,6 +41,7 @@ def options_of(facts: Mapping[str, Any], *, codex: bool) -> RequestOptions:
         codex=codex,
         provider=str(facts.get("label") or facts.get("provider") or ""),
         web_search=options.get("web_search") is not False,
+        tool_denylist=frozenset(str(name) for name in options.get("tool_denylist") or ()),
         disabled_quirks=frozenset(str(name) for name in options.get("disabled_quirks") or ()),
     )
 

@@ -25,6 +25,7 @@ class ScriptedUpstream:
 
     def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
         self.host, self.port = host, port
+        self.models: Any = MODELS  # the answer to GET /models
         self._scripts: dict[str, Script] = {}
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
@@ -79,7 +80,7 @@ class ScriptedUpstream:
     def _answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> tuple[Seen | None, Reply]:
         path = path.partition("?")[0]
         if method == "GET" and path.endswith("/models"):
-            return None, raw_body(MODELS)
+            return None, raw_body(self.models)
         if method != "POST" or not path.endswith("/chat/completions"):
             return None, error(404, f"Unknown request URL: {method} {path}")
         key = headers.get("authorization", "").removeprefix("Bearer ")

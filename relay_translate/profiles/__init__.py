@@ -17,7 +17,7 @@ from . import generic
 from .merging import changed, for_model
 from .profile import Profile
 
-_NO_PROVIDERS = ("families", "merging", "prices", "profile")
+_NO_PROVIDERS = ("families", "key_prefixes", "known_models", "merging", "prices", "profile")
 
 GENERIC = generic.PROFILE
 _modules = (import_module(f".{name}", __name__) for _, name, _ in iter_modules(__path__) if name not in _NO_PROVIDERS)

@@ -7,4 +7,12 @@ from dataclasses import replace
 
 from .glm import PROFILE as GLM
 
-PROFILE = replace(GLM, name="glm-coding", title="GLM coding plan", hosts=(), models=(), base_path="/api/coding/paas/v4")
+PROFILE = replace(
+    GLM,
+    name="glm-coding",
+    title="GLM coding plan",
+    hosts=(),
+    models=(),
+    base_path="/api/coding/paas/v4",
+    address="https://api.z.ai/api/coding/paas/v4",
+)

@@ -9,6 +9,8 @@ from .profile import Profile, Reasoning, Tools
 PROFILE = Profile(
     name="llamacpp",
     title="llama.cpp",
+    address="http://127.0.0.1:8080/v1",
+    served_window=32_768,
     blind=TEXT_ONLY,
     reasoning=Reasoning(
         efforts={"none": None},

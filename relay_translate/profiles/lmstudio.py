@@ -10,6 +10,8 @@ from .profile import COMMON_FIELDS, Profile, Reasoning, Tools
 PROFILE = Profile(
     name="lmstudio",
     title="LM Studio",
+    address="http://127.0.0.1:1234/v1",
+    served_window=32_768,  # what is not loaded yet is loaded with a small one
     blind=TEXT_ONLY,
     optional_fields=COMMON_FIELDS - {"parallel_tool_calls"},
     reasoning=Reasoning(effort_field=""),

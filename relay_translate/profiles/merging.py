@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from .profile import Profile, Reasoning, Schema, Tools, WebSearch
 
-_LEAST = {"most": 0, "longest_name": 16, "longest_id": 9}
+_LEAST = {"most": 0, "longest_name": 16, "longest_id": 9, "served_window": 0}
 _ADDED = ("extra_fields", "always", "on", "off")
 _OURS = frozenset({"model", "messages", "stream", "tools"})
 _SECTIONS: Mapping[str, type] = {"reasoning": Reasoning, "tools": Tools, "schema": Schema, "web_search": WebSearch}

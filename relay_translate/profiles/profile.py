@@ -15,6 +15,7 @@ from typing import Any, Literal
 from relay_translate.error_kinds import Kind as ErrorKind
 
 CHAT_COMPLETIONS = "/chat/completions"
+_WILDCARDS = frozenset("*?[")
 
 # Fields of the Chat Completions reference that nearly every server takes. What only some take is a profile's word.
 COMMON_FIELDS = frozenset({
@@ -53,6 +54,8 @@ class Reasoning:
         a client does not keep it), for providers that refuse one without; None leaves it out.
     missing_on_call: fields of the first call of a message none of whose calls carries anything of the provider's
         (a signature), for those that refuse one without.
+    only_thinkers: an effort is refused by models that do not think, so people are offered one only for those that are
+        known to.
     """
 
     effort_field: str = "reasoning_effort"
@@ -64,6 +67,7 @@ class Reasoning:
     back_on: Literal["all", "calls"] = "all"
     missing: str | None = None
     missing_on_call: Mapping[str, Any] = field(default_factory=_nothing)
+    only_thinkers: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,6 +146,9 @@ class Profile:
     title: the provider's name for people. key_variable: the environment variable its key usually stands in.
     hosts, models: fnmatch patterns; a host decides before a model name, so a platform before a vendor.
     base_path: the API's path on those hosts, for an upstream given without one.
+    address: the base URL that the provider's name stands for, where no host of `hosts` tells it (see base_url).
+    served_window: tokens of context to count on where the operator of the server sets the window and the model list
+        does not tell; 0 where it is a matter of the model.
     auth: the header that carries the key.
     system_role: the role of the one leading instructions message.
     late_instructions: what becomes of instructions in mid-conversation. "user" keeps their place as user-visible
@@ -173,6 +180,8 @@ class Profile:
     hosts: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
     base_path: str = "/v1"
+    address: str = ""
+    served_window: int = 0
     auth: Literal["bearer", "api-key", "x-api-key"] = "bearer"
     system_role: str = "system"
     late_instructions: Literal["user", "hoist", "system"] = "user"
@@ -200,6 +209,12 @@ class Profile:
     @property
     def label(self) -> str:
         return self.title or self.name
+
+    @property
+    def base_url(self) -> str:
+        """Where the provider is when only its name is given; "" for one that everybody has under another address."""
+        host = next((host for host in self.hosts if not _WILDCARDS & set(host)), "")
+        return self.address or (f"https://{host}{self.base_path}" if host else "")
 
     def sees_images(self, model: str) -> bool:
         return self.images and not any(fnmatchcase(model.lower(), pattern) for pattern in self.blind)

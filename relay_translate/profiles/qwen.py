@@ -17,6 +17,7 @@ PROFILE = Profile(
     models=("qwen-max*", "qwen-plus*", "qwen-flash*", "qwen-turbo*", "qwen[0-9]*-max*", "qwen[0-9]*-plus*",
             "qwen[0-9]*-flash*"),
     base_path="/compatible-mode/v1",
+    address="https://dashscope-intl.aliyuncs.com/compatible-mode/v1",  # keys of the mainland site need the other host
     blind=TEXT_ONLY,
     optional_fields=COMMON_FIELDS - {"reasoning_effort"},
     json_schema="object",

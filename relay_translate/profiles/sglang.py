@@ -10,6 +10,8 @@ from .profile import Profile, Reasoning
 PROFILE = Profile(
     name="sglang",
     title="SGLang",
+    address="http://127.0.0.1:30000/v1",
+    served_window=32_768,
     blind=TEXT_ONLY,
     reasoning=Reasoning(
         efforts={"none": None},

@@ -10,6 +10,8 @@ from .profile import Profile, Reasoning
 PROFILE = Profile(
     name="vllm",
     title="vLLM",
+    address="http://127.0.0.1:8000/v1",
+    served_window=32_768,
     blind=TEXT_ONLY,
     # It takes each of these words, and switches the template's thinking by them.
     reasoning=Reasoning(efforts={"ultra": "max"}, off={"reasoning_effort": "none"}),

@@ -17,11 +17,13 @@ from addon.demo import processes
 from tests.cli.running import REPOSITORY, environment, run
 
 
-def test_without_a_command_it_prints_help(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main([]) == 0
+def test_help_teaches_the_commands_and_what_a_start_takes(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["--help"])
+    assert ended.value.code == 0
     printed = capsys.readouterr().out
-    assert "demo" in printed
-    assert "serve" in printed
+    for word in ("codex-relay run --provider", "demo", "--model-map MAP", "CODEX_RELAY_UPSTREAM", "Exit status: 0"):
+        assert word in printed
 
 
 def test_version_names_the_relay_and_mitmproxy(capsys: pytest.CaptureFixture[str]) -> None:
@@ -39,14 +41,28 @@ def test_version_names_the_relay_and_mitmproxy(capsys: pytest.CaptureFixture[str
         (["demo", "--speed", "fast"], "'fast' is no speed; give a number from 0 up"),
         (["demo", "--speed", "-1"], "give a number from 0 up"),
         (["demo", "--speed", "inf"], "give a number from 0 up"),
-        (["serve"], "UPSTREAM"),
-        (["serve", "api.example.com"], "'api.example.com' is no base URL; give one such as"),
-        (["serve", "ftp://example.com"], "is no base URL"),
-        (["serve", "https://me:secret@example.com"], "is no base URL"),
-        (["serve", "http://example.com:99999"], "is no base URL"),
-        (["serve", "http://example.com/v1?key=x"], "is no base URL"),
-        (["serve", "http://127.0.0.1:8080", "--port", "0"], "'0' is no port; give a number from 1 to 65535"),
-        (["serve", "http://127.0.0.1:8080", "--port", "http"], "is no port"),
+        (
+            ["--upstream", "api.example.com"],
+            "'api.example.com': not an http or https URL; write it like https://host/v1",
+        ),
+        (["--upstream", "ftp://example.com"], "not an http or https URL"),
+        (["--upstream", "https://me:secret@example.com"], "put the key in --api-key"),
+        (["--upstream", "http://example.com:99999"], "write it like https://host/v1"),
+        (["--upstream", "http://example.com/v1?key=x"], "remove everything from '?' or '#' on"),
+        (["serve", "http://127.0.0.1:8080", "--port", "http"], "'http' is no port; give a number from 1 to 65535"),
+        (["--port", "70000"], "'70000' is no port"),
+        (["--bind", "example.com"], "'example.com' is no IP address; give 127.0.0.1, or 0.0.0.0"),
+        (["--model-map", "gpt-5"], "holds 'gpt-5'; write SOURCE=TARGET"),
+        (["--drop-upstream-params", "[seed"], 'write ["seed", "user"] or seed,user'),
+        (["--upstream-extra-params", "[1]"], 'is no JSON object; write it like {"temperature": 0.2}'),
+        (["--max-sessions", "0"], "'0' is no whole number above 0"),
+        (["--session-ttl-hours", "nan"], "'nan' is no number above 0"),
+        (["--history-store", "redis"], "'redis' is no such store; say memory, disk or off"),
+        (["--prot", "4446"], "there is no --prot; did you mean --port? (help: codex-relay --help)"),
+        (["run", "--modell", "x"], "there is no --modell; did you mean --model? (help: codex-relay run --help)"),
+        (["--port", "4446", "run"], "--port before run is not for it; codex-relay run --help tells its own options"),
+        (["frob"], "invalid choice: 'frob'"),
+        (["demo", "--", "-q"], "this command passes nothing on; remove --"),
         (["replay"], "FILE"),
     ],
 )
@@ -56,7 +72,32 @@ def test_bad_input_is_refused_with_the_remedy(
     with pytest.raises(SystemExit) as ended:
         cli.main(arguments)
     assert ended.value.code == 2
-    assert complaint in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert complaint in said
+    assert said.count("\n") == 1
+
+
+def test_the_value_of_a_mistyped_option_is_not_repeated(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["--apikey", "secret-word"], ["--apikey=secret-word"], ["run", "--apikey", "secret-word"]):
+        with pytest.raises(SystemExit):
+            cli.main(words)
+        said = capsys.readouterr().err
+        assert "there is no --apikey" in said
+        assert "secret-word" not in said
+
+
+@pytest.mark.parametrize("asked", [["--traceback", "demo"], ["demo", "--traceback"]])
+def test_errors_come_without_a_traceback_unless_asked(
+    asked: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("addon.demo.run", lambda **_: {}["nothing"])
+    assert cli.main(["demo"]) == 1
+    assert capsys.readouterr().err == "codex-relay: unexpected KeyError: 'nothing' (--traceback tells where)\n"
+    with pytest.raises(KeyError):
+        cli.main(asked)
+    monkeypatch.setenv("CODEX_RELAY_TRACEBACK", "1")
+    with pytest.raises(KeyError):
+        cli.main(["demo"])
 
 
 @pytest.mark.parametrize(
@@ -83,7 +124,6 @@ def test_serve_starts_the_mitmdump_it_prints(tmp_path: Path) -> None:
     port = processes.free_port()
     done = run(["serve", "http://127.0.0.1:9/v2", "--port", str(port), "--", "--version"], environment(tmp_path))
     assert done.returncode == 0, done.stderr
-    assert f'base_url = "http://127.0.0.1:{port}/v1"' in done.stdout
     assert f"--mode reverse:http://127.0.0.1:9@{port}" in done.stdout
     assert "--set relay_upstream=http://127.0.0.1:9/v2" in done.stdout
     assert f"Mitmproxy: {version('mitmproxy')}" in done.stdout

@@ -26,7 +26,9 @@ LIMIT = 300.0  # seconds: a small machine reads a prompt slowly
 pytestmark = [pytest.mark.codex, pytest.mark.slow]
 
 
-@pytest.mark.skipif(not (URL and MODEL), reason="CODEX_RELAY_CHAT_URL and CODEX_RELAY_CHAT_MODEL name no server and model")
+@pytest.mark.skipif(
+    not (URL and MODEL), reason="CODEX_RELAY_CHAT_URL and CODEX_RELAY_CHAT_MODEL name no server and model"
+)
 async def test_a_text_turn_streams_from_a_real_model(tmp_path: Path) -> None:
     try:
         codex = find_codex()

@@ -281,13 +281,16 @@ async def test_a_killed_flow_is_closed_without_a_word(proxy) -> None:
 
 
 async def test_mitmproxys_own_parts_are_put_back(proxy) -> None:
-    from mitmproxy.proxy.layers.http import _http1
+    from mitmproxy.proxy.layers.http import HttpLayer, _http1
 
-    before = (_http1.Http1Server.send, _http1.make_error_response, _http1.make_body_reader)
+    def parts() -> tuple[object, ...]:
+        http1 = _http1.Http1Server.send, _http1.make_error_response, _http1.make_body_reader
+        return (*http1, HttpLayer.get_connection)
+
+    before = parts()
     async with proxy():
-        during = (_http1.Http1Server.send, _http1.make_error_response, _http1.make_body_reader)
-        assert all(one is not other for one, other in zip(before, during, strict=True))
-    assert (_http1.Http1Server.send, _http1.make_error_response, _http1.make_body_reader) == before
+        assert all(one is not other for one, other in zip(before, parts(), strict=True))
+    assert parts() == before
 
 
 async def test_a_date_to_wait_for_is_told_in_seconds(proxy) -> None:

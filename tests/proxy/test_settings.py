@@ -95,13 +95,13 @@ def test_a_file_says_how_a_provider_differs(tmp_path: Path) -> None:
         'base = "openai"\nsystem_role = "system"\n[tools]\nmost = 8\n[error_codes]\n77 = "quota"\n'
         '[variants."big-*"]\nimages = false\n'
     )
-    chosen = parsed(relay_profile=str(path), relay_model_map="small=big-one")
+    chosen = parsed(relay_profile=str(path))
     path.unlink()  # read when it is set, not with each turn
     profile = chosen.profile_for(HERE, "other")
     assert (profile.name, profile.system_role, profile.tools.most) == ("mine", "system", 8)
     assert profile.max_tokens_field == "max_completion_tokens"
     assert profile.error_codes == {"77": "quota"}
-    assert (profile.images, chosen.profile_for(HERE, "small").images) == (True, False)
+    assert (profile.images, chosen.profile_for(HERE, "big-one").images) == (True, False)
 
 
 @pytest.mark.parametrize(

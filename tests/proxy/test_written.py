@@ -181,6 +181,7 @@ async def test_a_recording_tells_versions_and_options(proxy, tmp_path: Path) -> 
     path = tmp_path / "x.flow"
     options = {"relay_model_map": "m=other", "relay_extra_params": '{"temperature": 0.5}', "relay_drop_params": "seed"}
     options["relay_disable_quirks"] = "leaked-glm, cut-note"
+    options["relay_tool_denylist"] = "wait_agent, spawn_agent"
     headers = {**HEADERS, "user-agent": "codex_exec/0.169.0 (Linux)"}
     async with proxy(save_stream_file=str(path), **options) as relay:
         await relay.ask(ASKED, headers=headers)
@@ -192,6 +193,7 @@ async def test_a_recording_tells_versions_and_options(proxy, tmp_path: Path) -> 
         "model_map": {"m": "other"},
         "extra_params": {"temperature": 0.5},
         "drop_params": ["seed"],
+        "tool_denylist": ["spawn_agent", "wait_agent"],
         "disabled_quirks": ["cut-note", "leaked-glm"],
         "web_search": True,
     }

@@ -90,9 +90,7 @@ def test_a_profile_says_what_its_own_finish_reasons_mean(means, status, ending):
 
 def test_a_profile_says_what_its_own_error_codes_mean():
     profile = Profile(name="own", title="Own AI", error_codes={"77": "quota"})
-    played = play_chunks(
-        {"base_resp": {"status_code": 77, "status_msg": "Boom"}}, profile=profile, provider="Own AI"
-    )
+    played = play_chunks({"base_resp": {"status_code": 77, "status_msg": "Boom"}}, profile=profile, provider="Own AI")
     assert played.error == {"code": "insufficient_quota", "message": "Boom (Own AI)"}
     assert play_chunks(text("Hi"), end=b"", provider="Own AI").error["message"].startswith("Own AI: ")
 

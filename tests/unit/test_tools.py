@@ -331,3 +331,43 @@ def test_allowed_tools_are_the_only_ones_sent(listed, mode, left, sent):
     made = table(*OFFERED)
     assert made.choice({"type": "allowed_tools", "mode": mode, "tools": listed}) == sent
     assert names(made) == left
+
+
+# --- tools that the operator does not want offered --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["agents__spawn_agent", "agents.spawn_agent", "spawn_agent"],
+)
+def test_a_denied_tool_is_left_out_by_each_of_its_names(word):
+    made = ToolTable(denied=frozenset({word}))
+    made.offer(
+        [function("keep"), namespace("agents", function("spawn_agent"), function("wait"), description="Agents.")]
+    )
+    assert names(made) == ["keep", "agents__wait"]
+    assert made.notes == ["tools: agents__spawn_agent was left out, as relay_tool_denylist says"]
+    about = made.definitions["agents__wait"]["function"]["description"]
+    assert about == "agents: Agents.", "the group's words go to the first that is offered"
+
+
+def test_a_whole_namespace_and_tools_without_a_name_can_be_denied():
+    made = ToolTable(denied=frozenset({"mcp__git", "local_shell", "web_search", "tool_search"}))
+    made.offer([namespace("mcp__git", function("log"), function("show")), {"type": "local_shell"}])
+    made.offer([{"type": "web_search"}, {"type": "tool_search"}, {"type": "custom", "name": "apply_patch"}])
+    assert names(made) == ["apply_patch"]
+    assert len(made.notes) == 5
+    assert all(note.endswith("was left out, as relay_tool_denylist says") for note in made.notes)
+
+
+def test_nothing_is_denied_by_a_part_of_its_name():
+    made = ToolTable(denied=frozenset({"spawn", "gent", "agents__", ""}))
+    made.offer([namespace("agents", function("spawn_agent")), namespace("functions", function("exec"))])
+    assert (names(made), made.notes) == (["agents__spawn_agent", "exec"], [])
+
+
+def test_a_denied_tool_can_be_named_by_its_shortened_name():
+    long = "a" * 80
+    made = ToolTable(denied=frozenset({flat_name(long)}))
+    made.offer([function(long), function("keep")])
+    assert names(made) == ["keep"]

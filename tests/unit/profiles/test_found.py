@@ -178,7 +178,7 @@ def test_an_empty_table_is_the_generic_profile_under_another_name():
     ("table", "words"),
     [
         ({"base": "nope"}, r"base: unknown profile 'nope'; known are .*deepseek.*xai"),
-        ({"imags": True}, r"imags: there is no such key; valid are after_tools.*images.*web_search"),
+        ({"imags": True}, r"imags: there is no such key; valid are address.*images.*web_search"),
         ({"reasoning": {"missin": ""}}, r"reasoning.missin: there is no such key; valid are always.*missing"),
         ({"tools": {"mst": 1}}, r"tools.mst: there is no such key; valid are .*most"),
         ({"schema": {"x": 1}}, r"schema.x: there is no such key; valid are const_as_enum"),

@@ -1,0 +1,289 @@
+"""Codex's config.toml, changed with care: merged with the relay's entry, kept beside it as it was, put back on demand.
+
+The older text stands in `config.toml.before-codex-relay-HASH`, where HASH is of the text that took its place. So a file
+that somebody has changed since is recognised, several writes can be undone one by one, and no backup is ever replaced.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import hashlib
+import os
+import re
+import stat
+import tempfile
+import tomllib
+from collections.abc import Callable, Mapping, MutableMapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from addon.codex.entry import PROVIDER, TOKEN, Entry, config_text, toml_value
+
+Json = dict[str, Any]
+Change = Callable[[MutableMapping[str, Any]], None]
+
+# One of the relay's own credentials beside another one is an error to Codex, or the other one wins.
+_CREDENTIALS = ("env_key", "env_key_instructions", "experimental_bearer_token", "auth", "requires_openai_auth")
+_BACKUP = "{name}.before-codex-relay-{digest}{suffix}"
+_ABSENT = ".absent"  # there was no file
+_SECRET = re.compile(r"(?i)((?:token|key|secret|password|authorization)[\w.\"-]*\s*=\s*)(['\"]).+")
+
+
+class ConfigFileError(Exception):
+    """The file can't be changed, and was not; the text names it and the remedy."""
+
+
+@dataclass(frozen=True)
+class ConfigFile:
+    """A config.toml and what stands in it. path: in Codex's folder, perhaps a link. text: None when there is none."""
+
+    path: Path
+    text: str | None
+    table: Json
+
+    @property
+    def real(self) -> Path:
+        return self.path.resolve()
+
+
+def codex_home(given: str = "", environ: Mapping[str, str] = os.environ) -> Path:
+    """Codex's folder: as given, or $CODEX_HOME, or ~/.codex."""
+    named = given or environ.get("CODEX_HOME", "")
+    return Path(named).expanduser().absolute() if named else Path.home() / ".codex"
+
+
+def read(home: Path) -> ConfigFile:
+    """Raises ConfigFileError when the file is there but is not read, or is not TOML."""
+    path = home / "config.toml"
+    try:
+        text = path.read_bytes().decode()
+        return ConfigFile(path, text, tomllib.loads(text.replace("\r\n", "\n")))
+    except FileNotFoundError:
+        return ConfigFile(path, None, {})
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigFileError(f"{path} can't be read: {getattr(error, 'strerror', None) or error}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigFileError(f"{path} is not valid TOML ({error}); mend it first, nothing was changed") from None
+
+
+# --- the merge --------------------------------------------------------------------------------------------------------
+
+
+def merged(file: ConfigFile, entry: Entry, own_catalog: Path) -> str:
+    """The text with the entry in it, everything else as it was. Raises ConfigFileError.
+
+    own_catalog: where codex-relay keeps a catalog file; a setting that names it is ours to remove."""
+
+    def change(table: MutableMapping[str, Any]) -> None:
+        if table.get("model_catalog_json") == str(own_catalog) and "model_catalog_json" not in entry.top:
+            del table["model_catalog_json"]
+        _put(table, entry)
+
+    text = _rewritten(file.text or "", change, entry)
+    expected = tomllib.loads((file.text or "").replace("\r\n", "\n"))
+    change(expected)
+    return _checked(file, text, expected, f"; put this into it by hand:\n\n{config_text(entry)}")
+
+
+def without(file: ConfigFile, before: Json, own_catalog: Path) -> str:
+    """The text without what `merged` put into it; `before` says what stood there. Raises ConfigFileError."""
+
+    def change(table: MutableMapping[str, Any]) -> None:
+        if table.get("model_provider") == PROVIDER:  # the model goes with its provider
+            for name in ("model", "model_provider"):
+                if name in before:
+                    table[name] = before[name]
+                else:
+                    table.pop(name, None)
+        if table.get("model_catalog_json") == str(own_catalog):
+            del table["model_catalog_json"]
+        providers = table.get("model_providers") or {}
+        if PROVIDER in (older := before.get("model_providers", {})):
+            providers[PROVIDER] = older[PROVIDER]
+        elif PROVIDER in providers:
+            del providers[PROVIDER]
+            if not providers:
+                del table["model_providers"]
+
+    expected = tomllib.loads((file.text or "").replace("\r\n", "\n"))
+    change(expected)
+    return _checked(file, _rewritten(file.text or "", change), expected, "; take the entry out by hand")
+
+
+def _put(table: MutableMapping[str, Any], entry: Entry) -> None:
+    """The entry, into a plain table or into tomlkit's."""
+    table.update(entry.top)
+    providers = table.setdefault("model_providers", {})
+    ours = providers.setdefault(PROVIDER, {})
+    for name in (*_CREDENTIALS, "model_catalog_url"):
+        if name not in entry.provider:
+            ours.pop(name, None)
+    ours.update(entry.provider)
+
+
+def _rewritten(text: str, change: Change, entry: Entry | None = None) -> str:
+    """`text`, changed. What is new stands at the beginning and at the end, so that no comment comes between."""
+    import tomlkit
+
+    line_feeds = text.count("\n")
+    dos = line_feeds > 0 and text.count("\r\n") == line_feeds
+    text = text.replace("\r\n", "\n") if dos else text
+    if entry is not None:
+        table = tomllib.loads(text)
+        new = {name: value for name, value in entry.top.items() if name not in table}
+        lines = "".join(f"{name} = {toml_value(value)}\n" for name, value in new.items())
+        text = lines + ("\n" if lines and text.strip() else "") + text
+        providers = table.get("model_providers", {})
+        if PROVIDER not in providers and not re.search(r"^\s*model_providers\s*=", text, re.M):
+            gap = "" if not text or text.endswith("\n\n") else "\n" if text.endswith("\n") else "\n\n"
+            text += f"{gap}[model_providers.{PROVIDER}]\n"
+    try:
+        document = tomlkit.parse(text)
+        change(document)
+        text = tomlkit.dumps(document)
+        text = text if entry else text.lstrip("\n")
+    except (ValueError, KeyError, TypeError, AttributeError):  # tomlkit does not know its way in every legal file
+        return ""
+    return text.replace("\n", "\r\n") if dos else text
+
+
+def _checked(file: ConfigFile, text: str, expected: Json, advice: str) -> str:
+    """`text`, which must say what is expected: an editor that goes wrong must not cost anybody their settings."""
+    try:
+        good = tomllib.loads(text.replace("\r\n", "\n")) == expected
+    except tomllib.TOMLDecodeError:
+        good = False
+    if not good:
+        raise ConfigFileError(f"{file.path} is laid out in a way that can't be changed safely{advice}")
+    return text
+
+
+def difference(before: str, after: str) -> list[str]:
+    """The lines that go (-) and come (+), without anybody's keys."""
+    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), n=0, lineterm="")
+    return [_masked(line) for line in lines if not line.startswith(("---", "+++", "@@")) and line[1:].strip()]
+
+
+def _masked(line: str) -> str:
+    if "env_key" in line or toml_value(TOKEN) in line:
+        return line
+    return _SECRET.sub(r"\1\2...\2", line)
+
+
+def remarks(file: ConfigFile, entry: Entry, own_catalog: Path) -> list[str]:
+    """What in the user's file, or beside it, keeps the entry from taking effect."""
+    found = []
+    chosen = file.table.get("profile")
+    for name, profile in _profiles(file):
+        other = profile.get("model_provider")
+        if other not in (None, PROVIDER):
+            when = " is chosen in the file and" if name == chosen else ", when chosen,"
+            found.append(f"profile {name!r}{when} sets model_provider = {other!r}, which wins over the relay")
+    catalog = file.table.get("model_catalog_json")
+    if catalog and catalog != str(own_catalog) and "model_catalog_json" not in entry.top:
+        found.append(f"model_catalog_json = {catalog!r} wins over the relay's catalog; remove it to see the models")
+    if window := file.table.get("model_context_window"):
+        found.append(f"model_context_window = {window} holds for every model, whatever the catalog says")
+    return found
+
+
+def _profiles(file: ConfigFile) -> list[tuple[str, Json]]:
+    """[profiles.NAME] as Codex had them, and NAME.config.toml, where they stand today."""
+    tables = file.table.get("profiles")
+    found = [(name, table) for name, table in tables.items()] if isinstance(tables, dict) else []
+    for path in sorted(file.path.parent.glob("*.config.toml")):
+        with contextlib.suppress(OSError, ValueError):
+            found.append((path.name.removesuffix(".config.toml"), tomllib.loads(path.read_text())))
+    return [(name, table) for name, table in found if isinstance(table, dict)]
+
+
+# --- writing and undoing ----------------------------------------------------------------------------------------------
+
+
+def write(file: ConfigFile, text: str) -> Path:
+    """Put `text` in the file's place and keep the older one beside it. Returns the backup. Raises ConfigFileError."""
+    digest = _digest(text)
+    backup = _backup_path(file, digest)
+    with _told(file.path):
+        file.path.parent.mkdir(parents=True, exist_ok=True)
+        mode = stat.S_IMODE(file.real.stat().st_mode) if file.text is not None else 0o600
+        if file.text is not None and not os.access(file.real, os.W_OK):
+            raise ConfigFileError(f"{file.path} is read-only; nothing was changed")
+        _replace(backup, file.text or "", mode)  # also where one with this text stands: it is the newest now
+        _replace(file.real, text, mode)
+    return backup
+
+
+def undo(file: ConfigFile) -> int:
+    """Put the text before the last `write` back. Returns how many older ones are left.
+
+    Raises ConfigFileError when the file was never written, or somebody has changed it since."""
+    if not (kept := backups(file)):
+        raise ConfigFileError(f"{file.path} was not written by codex-relay: there is no backup beside it")
+    ours = [path for path in kept if f"-{_digest(file.text or '')}" in path.name]
+    if not ours:
+        raise ConfigFileError(
+            f"{file.path} was changed since codex-relay wrote it (Codex itself does that); "
+            f"--undo --keep-changes removes only what codex-relay put in; the file as it was is {kept[-1]}"
+        )
+    backup = ours[-1]
+    with _told(file.path):
+        if backup.name.endswith(_ABSENT):
+            file.real.unlink()
+        else:
+            _replace(file.real, backup.read_bytes().decode(), stat.S_IMODE(file.real.stat().st_mode))
+        backup.unlink()
+    return len(kept) - 1
+
+
+def before_relay(file: ConfigFile) -> Json:
+    """What stood in the file when it last named another provider than the relay; nothing when nobody knows."""
+    for path in reversed(backups(file)):
+        with contextlib.suppress(OSError, ValueError):
+            table = tomllib.loads(path.read_bytes().decode().replace("\r\n", "\n"))
+            if table.get("model_provider") != PROVIDER:
+                return table
+    return {}
+
+
+def backups(file: ConfigFile) -> list[Path]:
+    """Older texts, the newest last."""
+    found = file.path.parent.glob(_BACKUP.format(name=file.path.name, digest="*", suffix=""))
+    return sorted(found, key=lambda path: path.stat().st_mtime_ns)
+
+
+def _backup_path(file: ConfigFile, digest: str) -> Path:
+    """Where the text is kept: a name nobody has, or one with the same text in it."""
+    for number in range(1, 1000):
+        suffix = (f".{number}" if number > 1 else "") + (_ABSENT if file.text is None else "")
+        path = file.path.with_name(_BACKUP.format(name=file.path.name, digest=digest, suffix=suffix))
+        if not path.exists() or path.read_bytes() == (file.text or "").encode():
+            return path
+    raise ConfigFileError(f"there are too many backups beside {file.path}; remove some")
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _replace(path: Path, text: str, mode: int) -> None:
+    """Write a file whole, or not at all."""
+    handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as out:
+            out.write(text.encode())
+            os.fchmod(out.fileno(), mode)
+        os.replace(part, path)
+    except BaseException:
+        Path(part).unlink(missing_ok=True)
+        raise
+
+
+@contextlib.contextmanager
+def _told(path: Path) -> Any:
+    try:
+        yield
+    except OSError as error:
+        raise ConfigFileError(f"{path} can't be written: {error.strerror or error}") from None

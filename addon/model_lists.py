@@ -1,0 +1,137 @@
+"""Providers' model lists, asked for by the relay itself: for a command, and where several providers share a port.
+
+With one provider a client's `GET /v1/models` goes up as a flow that people can see; several can't be one flow.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+from relay_translate import Profile, translate_error
+from relay_translate.catalog import ModelFacts, ModelListError, known_facts, read_model_list
+from relay_translate.errors import one_line
+
+from .providers import Provider, Upstream
+
+if TYPE_CHECKING:
+    import httpx
+
+LIMIT = 4.0  # seconds; Codex waits five for the catalog
+LARGEST = 32 * 1024 * 1024  # bytes; the longest known list has three
+_SHORTEST_KEY = 8  # characters; what is shorter stands in any text
+_SCRUBBED = "[scrubbed]"
+_KEY_HEADERS = {"bearer": ("authorization", "Bearer "), "api-key": ("api-key", ""), "x-api-key": ("x-api-key", "")}
+
+for _noisy in ("httpx", "httpcore"):  # they log every request
+    logging.getLogger(_noisy).setLevel(logging.WARNING)
+
+
+class ListFailed(Exception):
+    """A provider gave no list; the text is one line in its own words, without a key."""
+
+
+@dataclass(frozen=True)
+class Listed:
+    """What one provider said: its models, or why there are none."""
+
+    provider: Provider
+    models: tuple[ModelFacts, ...] = ()
+    failure: str = ""
+
+
+_facts: dict[tuple[Upstream, str], ModelFacts] = {}
+
+
+def remembered(upstream: Upstream, model: str) -> ModelFacts | None:
+    """What the provider's last list said of a model."""
+    return _facts.get((upstream, model))
+
+
+def read(data: bytes, upstream: Upstream, profile_for: Callable[[str], Profile]) -> list[ModelFacts]:
+    """The models of a list that hold conversations, with what is known of them besides. Raises ListFailed."""
+    try:
+        listed = read_model_list(data)
+    except ModelListError as error:
+        raise ListFailed(f"{upstream.authority} has no usable model list: {one_line(str(error))}") from None
+    models = [known_facts(one, profile_for(one.id)) for one in listed]
+    _facts.update({(upstream, one.id): one for one in models})
+    return [one for one in models if one.chats]
+
+
+async def fetch(provider: Provider, limit: float = LIMIT) -> list[ModelFacts]:
+    """The models of a provider that hold conversations. Raises ListFailed; never longer than `limit` seconds."""
+    try:
+        import httpx
+    except ImportError:
+        raise ListFailed("asking for models needs the Python package httpx; pip install httpx") from None
+    where = provider.upstream.authority
+    try:
+        # Straight to the provider, as its turns go: a proxy of the environment would be shown the key.
+        client = httpx.AsyncClient(timeout=limit, trust_env=False, verify=_trusted())
+        async with asyncio.timeout(limit), client:
+            status, headers, body = await _get(client, provider)
+    except TimeoutError:
+        raise ListFailed(f"{where} did not answer within {limit:g} s") from None
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        why = one_line(str(error)) or type(error).__name__
+        raise ListFailed(f"{where} could not be reached: {_without_key(why, provider)}") from None
+    if not 200 <= status < 300:
+        error = translate_error(status, headers, body, provider=where)
+        raise ListFailed(_without_key(one_line(error.message), provider))
+    try:
+        return read(body, provider.upstream, provider.profile_for)
+    except ListFailed as failed:
+        raise ListFailed(_without_key(str(failed), provider)) from None
+
+
+async def fetch_all(providers: Sequence[Provider], limit: float = LIMIT) -> list[Listed]:
+    """Everybody's list, at once."""
+
+    async def one(provider: Provider) -> Listed:
+        try:
+            return Listed(provider, tuple(await fetch(provider, limit)))
+        except ListFailed as failed:
+            return Listed(provider, failure=str(failed))
+
+    return list(await asyncio.gather(*map(one, providers)))
+
+
+def fetch_now(provider: Provider, limit: float = LIMIT) -> list[ModelFacts]:
+    """For commands, which have no event loop. Raises ListFailed."""
+    return asyncio.run(fetch(provider, limit))
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """Made once: reading the certificates takes 50 ms, in which no turn's answer moves."""
+    import httpx
+
+    return httpx.create_ssl_context(trust_env=False)
+
+
+async def _get(client: httpx.AsyncClient, provider: Provider) -> tuple[int, dict[str, str], bytes]:
+    profile, upstream = provider.profile, provider.upstream
+    url = f"{upstream.scheme}://{upstream.authority}{profile.models_path(upstream.base_path)}"
+    headers = {"accept": "application/json", "user-agent": "codex-relay"}
+    if provider.key:
+        name, scheme = _KEY_HEADERS[profile.auth]
+        headers[name] = scheme + provider.key
+    body = bytearray()
+    async with client.stream("GET", url, headers=headers) as response:
+        async for piece in response.aiter_bytes():
+            body += piece
+            if len(body) > LARGEST:
+                raise ListFailed(f"{upstream.authority} gave a list of more than {LARGEST // 2**20} MB")
+    if len(provider.key) >= _SHORTEST_KEY:  # before anything is cut short: half of a key would not be found
+        body = body.replace(provider.key.encode(), _SCRUBBED.encode())
+    return response.status_code, {name.lower(): value for name, value in response.headers.items()}, bytes(body)
+
+
+def _without_key(text: str, provider: Provider) -> str:
+    return text.replace(provider.key, _SCRUBBED) if len(provider.key) >= _SHORTEST_KEY else text

@@ -1,0 +1,255 @@
+"""`codex-relay run` with a stand-in for Codex that tells how it was started; the real one is in tests/e2e."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import tomllib
+from collections.abc import Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from addon.cli.choosing import by_environment
+from addon.cli.serving import ServeError
+from addon.codex.entry import Entry
+from addon.codex.overrides import entry_id, model_in, past_the_file, profile_in
+from tests.cli.listing import KEY, Provider, provider
+from tests.cli.running import environment, left_running, run, started
+
+__all__ = ["provider"]  # pytest takes it from here
+
+# Tells its words and what it finds, asks the relay for its models, and ends with the status it is told in $STATUS.
+CODEX = """\
+#!{python}
+import json, os, signal, sys, time, urllib.request
+if "--version" in sys.argv:
+    print("codex-cli {version}")
+    sys.exit()
+settings = dict(word.split("=", 1) for before, word in zip(sys.argv, sys.argv[1:]) if before == "-c")
+base = next(json.loads(value) for name, value in settings.items() if name.endswith(".base_url"))
+file = settings.get("model_catalog_json")
+with urllib.request.build_opener(urllib.request.ProxyHandler({{}})).open(base + "/models?client_version=0.169.0") as got:
+    models = json.load(got)["models"]
+told = {{"words": sys.argv[1:], "models": models, "catalog": file and json.load(open(json.loads(file)))}}
+told["environment"] = dict(os.environ)
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(5))
+print(json.dumps(told), flush=True)
+time.sleep(float(os.environ.get("SECONDS", 0)))
+sys.exit(int(os.environ.get("STATUS", 0)))
+"""
+
+
+def with_codex(folder: Path, version: str = "0.169.0", **more: str) -> dict[str, str]:
+    """An environment with the stand-in on its PATH."""
+    tools = folder / "bin"
+    tools.mkdir()
+    program = tools / "codex"
+    program.write_text(CODEX.format(python=sys.executable, version=version))
+    program.chmod(0o755)
+    env = environment(folder, **more)
+    return {**env, "PATH": f"{tools}:{env['PATH']}"}
+
+
+def settings_of(words: list[str]) -> dict[str, Any]:
+    """What the -c words say, as one table."""
+    assigned = [word for before, word in pairwise(words) if before == "-c"]
+    return tomllib.loads("\n".join(assigned))
+
+
+def test_codex_gets_the_relay_a_model_and_its_own_words_and_no_key(tmp_path: Path, provider: Provider) -> None:
+    env = with_codex(tmp_path, STATUS="7", WORK_KEY=KEY, HTTP_PROXY="http://127.0.0.1:9")
+    done = run(["run", "--provider", f"work={provider.url}#WORK_KEY", "--", "exec", "fix the tests"], env)
+    assert done.returncode == 7, done.stderr
+    told = json.loads(done.stdout)
+    assert told["words"][-2:] == ["exec", "fix the tests"]
+    settings = settings_of(told["words"])
+    assert settings["model"] == "worker"
+    assert settings["model_provider"] == "relay"
+    assert settings["model_providers"]["relay"]["base_url"].startswith("http://127.0.0.1:")
+    assert "env_key" not in settings["model_providers"]["relay"]
+    assert {model["slug"]: model.get("context_window") for model in told["models"]}["worker"] == 65536
+    assert "embed-1" not in [model["slug"] for model in told["models"]]
+    assert KEY not in json.dumps(told["words"]) + done.stderr
+    assert told["environment"]["NO_PROXY"] == "127.0.0.1"
+    assert set(provider.asked) == {f"Bearer {KEY}"}
+    assert "work, worker (the first with tools, see --model), Codex 0.169.0" in done.stderr
+    assert list((tmp_path / "tmp").iterdir()) == []
+    assert not (tmp_path / "home" / ".codex").exists()
+    assert left_running(tmp_path) == []
+
+
+def test_an_older_codex_gets_a_catalog_that_goes_with_the_run(tmp_path: Path, provider: Provider) -> None:
+    done = run(["run", "--upstream", provider.url], with_codex(tmp_path, "0.150.0"))
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    settings = settings_of(told["words"])
+    assert settings["model"] == "worker"
+    assert {model["slug"] for model in told["catalog"]["models"]} == {"talker", "worker"}
+    assert not Path(settings["model_catalog_json"]).exists()
+
+
+def test_a_model_that_is_not_listed_is_in_the_catalog_all_the_same(tmp_path: Path, provider: Provider) -> None:
+    done = run(["run", "--upstream", provider.url, "--", "-m", "unlisted"], with_codex(tmp_path))
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert settings_of(told["words"])["model"] == "unlisted"
+    assert "unlisted" in {model["slug"] for model in told["catalog"]["models"]}
+
+
+def test_a_refused_key_is_told_before_codex_starts(tmp_path: Path, provider: Provider) -> None:
+    done = run(["run", "--provider", f"work={provider.url}#WORK_KEY"], with_codex(tmp_path, WORK_KEY="other"))
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert "That key is wrong." in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert left_running(tmp_path) == []
+
+
+def test_an_option_that_the_relay_refuses_is_told(tmp_path: Path, provider: Provider) -> None:
+    done = run(["run", "--upstream", provider.url, "--set", "relay_search=gopher"], with_codex(tmp_path))
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.startswith("codex-relay: the relay did not start: ")
+    assert "relay_search" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_a_signal_reaches_codex_and_what_ctrl_c_sends_does_not_end_the_relay(
+    tmp_path: Path, provider: Provider
+) -> None:
+    env = with_codex(tmp_path, SECONDS="60")
+    with started(["run", "--upstream", provider.url, "--model", "worker"], env) as process:
+        assert process.stdout is not None
+        json.loads(process.stdout.readline())
+        process.send_signal(signal.SIGINT)  # the terminal sends it to Codex too, which goes on in its own way
+        assert still_runs(process, 0.3)
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate()
+    assert process.returncode == 5, errors
+    assert left_running(tmp_path) == []
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def still_runs(process: subprocess.Popen[str], seconds: float) -> bool:
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return True
+    return False
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "complaint"),
+    [
+        (["--provider", "deepseek"], {}, "the environment variable DEEPSEEK_API_KEY is not set"),
+        (["--providers", "deepseek,kimi"], {"DEEPSEEK_API_KEY": "x"}, "kimi needs a key"),
+        ([], {}, "no provider is named and no key is set; export one, such as "),
+        (["--provider", "nobody"], {}, "'nobody' is no known provider; known are "),
+        (["--upstream", "https://api.deepseek.com"], {}, "--provider my=https://api.deepseek.com#MY_VARIABLE"),
+        (["exec", "fix it"], {}, "stands behind --, like this: codex-relay run -- exec 'fix it'"),
+        (["--upstream", "http://127.0.0.1:9", "--record", "/nowhere/x.flow"], {}, "there is no folder /nowhere"),
+        (["--upstream", "http://127.0.0.1:9", "--codex", "/nowhere/codex"], {}, "/nowhere/codex is not a program"),
+    ],
+)
+def test_what_is_missing_is_told_before_anything_starts(
+    arguments: list[str], variables: dict[str, str], complaint: str, tmp_path: Path
+) -> None:
+    done = run(["run", *arguments], with_codex(tmp_path, **variables))
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert complaint in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_without_codex_it_says_how_to_get_it(tmp_path: Path) -> None:
+    done = run(["run", "--upstream", "http://127.0.0.1:9"], environment(tmp_path))
+    assert done.returncode == 1
+    assert "Codex is not on PATH; install it (npm install -g @openai/codex)" in done.stderr
+
+
+# --- which provider, which model ----------------------------------------------------------------------------------------
+
+
+def test_the_provider_is_the_first_whose_key_is_set() -> None:
+    found = by_environment({"KIMI_API_KEY": "", "MISTRAL_API_KEY": "a", "GROQ_API_KEY": "b"})
+    assert [one.name for one in found.providers] == ["groq"]
+    assert found.described == "groq (GROQ_API_KEY is set; --provider takes mistral)"
+    assert found.providers[0].key == "b"
+    with pytest.raises(ServeError, match="no provider is named and no key is set"):
+        by_environment({})
+
+
+@pytest.mark.parametrize(
+    ("words", "model"),
+    [
+        ("exec -m one hi", "one"),
+        ("exec -mone", "one"),
+        ("--model=one exec", "one"),
+        ("-c model=one exec --model two", "two"),
+        ("exec -c model='one' hi", "one"),
+        ('exec --config=model="one"', "one"),
+        ("exec -c model_provider=x", ""),
+        ("exec -- -m one", ""),
+        ("exec -m", ""),
+        ("exec hi", ""),
+    ],
+)
+def test_the_users_own_word_for_the_model_counts(words: str, model: str) -> None:
+    assert model_in(words.split()) == model
+
+
+@pytest.mark.parametrize(
+    ("words", "table", "profile"),
+    [
+        (["-p", "one"], {"profile": "two"}, "one"),
+        (["exec", "--profile=one"], {}, "one"),
+        (["exec"], {"profile": "two"}, "two"),
+        (["exec"], {}, ""),
+    ],
+)
+def test_the_profile_in_force_is_found(words: list[str], table: Mapping[str, Any], profile: str) -> None:
+    assert profile_in(words, table) == profile
+
+
+# --- past the user's file ---------------------------------------------------------------------------------------------
+
+ENTRY = Entry(base_url="http://127.0.0.1:1/v1", model="worker")
+
+
+@pytest.mark.parametrize(
+    ("theirs", "id"),
+    [
+        ({}, "relay"),
+        ({"name": "Relay", "base_url": "http://127.0.0.1:4444/v1", "wire_api": "responses"}, "relay"),
+        ({"name": "Mine", "env_key": "MY_KEY"}, "relay-run"),
+        ({"name": "Mine", "auth": {"command": "x"}}, "relay-run"),
+    ],
+)
+def test_an_entry_of_the_users_with_more_in_it_is_not_merged(theirs: dict[str, Any], id: str) -> None:
+    assert entry_id({"model_providers": {"relay": theirs}}, ENTRY) == id
+
+
+def test_a_profile_a_window_and_other_models_of_the_users_give_way() -> None:
+    table = {
+        "profiles": {"work": {"model": "gpt-6", "model_provider": "other", "sandbox_mode": "read-only"}},
+        "model_context_window": 9,
+        "model_auto_compact_token_limit": 8,
+        "review_model": "gpt-6",
+        "features": {"memories": True},
+    }
+    assert settings_of(past_the_file(table, "work", ENTRY, 65536)) == {
+        "profiles": {"work": {"model": "worker", "model_provider": "relay"}},
+        "model_context_window": 65536,
+        "model_auto_compact_token_limit": 58982,
+        "review_model": "worker",
+        "memories": {"extract_model": "worker", "consolidation_model": "worker"},
+    }
+    assert past_the_file({"profiles": table["profiles"]}, "", ENTRY, None) == []
+    assert past_the_file({}, "work", ENTRY, 65536) == []
