@@ -30,7 +30,7 @@ from tests.browser.world import MITMPROXY, World, world
 ROOT = Path(__file__).resolve().parents[2]
 RECORDING = ROOT / "recordings" / "demo.flow"
 PROVIDER = "http://provider.example"
-PORT = 4446  # the README's
+PORT = 4444  # the README's
 COLOURS = 255
 LIST_WIDTH = 400  # pixels, while details are open: the views are made for 120 columns
 LIMIT = 60.0
