@@ -120,7 +120,10 @@ def _same(old: str, new: str) -> bool:
         return True
     if len(old) == len(new):
         return False
-    return json_text(_decoder.decode(old)) == json_text(_decoder.decode(new))
+    try:
+        return json_text(_decoder.decode(old)) == json_text(_decoder.decode(new))
+    except RecursionError:
+        return False
 
 
 def _common(one: str, other: str) -> int:

@@ -122,7 +122,7 @@ def _codex_line(body: Json) -> list[str]:
         "thread": metadata.get("thread_id") or facts.get("thread_id"),
     }
     words = [f"{name} {shown_value(value, 60)}" for name, value in told.items() if value not in (None, "", [], {})]
-    return [f"Codex: {', '.join(words)}"] if words else []
+    return hanging(f"Codex: {', '.join(words)}", "") if words else []
 
 
 # -- the conversation

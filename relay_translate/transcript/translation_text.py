@@ -141,7 +141,7 @@ def _parameter_rows(request: Json, chat: Json, notes: list[str]) -> Iterator[str
         yield f"left out, as in every turn: {', '.join(usual)}"
     for name in chat:
         if name not in request and name not in used and name not in ("messages", "tools", "model"):
-            yield _aligned("", f"{name}: {shown_value(chat[name], 60)} {_added(name)}")
+            yield f"added: {name}: {shown_value(chat[name], 60)} {_added(name)}"
 
 
 def _noted(name: str, notes: list[str]) -> str:
