@@ -134,10 +134,10 @@ class Relay:
         if intake.is_search(flow.request):
             await search.answer(flow, self.settings.search if self.settings else None)
             return
-        hidden.reveal(flow)
         if self.settings and self.settings.providers and intake.is_models(flow.request):
             await served_models.answer(flow, self.settings)
             return
+        hidden.reveal(flow)
         if recorder.is_replayed_upstream(flow):
             flow.response = upstream.refuse_replay(flow.request, self.settings)
             guard.guard(flow, self.settings)

@@ -26,6 +26,8 @@ _UP = ("user-agent", "accept-language", "idempotency-key", "http-referer", "x-ti
 _TOKEN = re.compile(r"eyJ[\w-]*\.[\w-]+\.[\w-]*$")
 _KEY_HEADERS = {"bearer": "authorization", "api-key": "api-key", "x-api-key": "x-api-key"}
 CREDENTIALS = ("authorization", "api-key", "x-api-key", "x-goog-api-key")
+# What `codex-relay config` has Codex send where the relay is to have the key: it is nobody's.
+NO_KEY = "bearer relay"
 _EPOCH = re.compile(r"1\d{9}|1\d{12}")
 _DOWN = re.compile(r"date|x-request-id|request-id|cf-ray|retry-after(-ms)?|(x-)?ratelimit.*")
 
@@ -105,7 +107,7 @@ def _credentials(client: http.Request, place: Place) -> list[tuple[str, str]]:
                 "invalid_api_key",
                 "this flow is replayed from a recording, which holds no key; set relay_api_key to replay it",
             )
-        if value and value.lower() != "bearer":
+        if value and value.lower() not in ("bearer", NO_KEY):
             scheme, _, bare = value.partition(" ")
             is_bearer = name == "authorization" and scheme.lower() == "bearer"
             header = _header_for(bare.strip(), place.profile) if is_bearer else name

@@ -233,7 +233,7 @@ def _take_out(file: ConfigFile, own_catalog: Path) -> int:
     if text == (file.text or ""):
         print(f"{file.path} holds nothing of codex-relay; nothing was changed")
         return 0
-    backup = config_file.write(file, text)
+    backup = config_file.write(file, text, kept_as=config_file.WITH_RELAY)
     print("\n".join(config_file.difference(file.text or "", text)))
     _remove_catalog(config_file.read(file.path.parent), own_catalog)
     _tell(f"the relay's entry is out of {file.path}; as it was: {backup}")

@@ -68,11 +68,11 @@ def _run(arguments: argparse.Namespace) -> int:
     return _scenarios(arguments)
 
 
-def check_file(path: Path, *, may_exist: bool) -> None:
+def check_file(path: Path, *, may_exist: bool, remedy: str = "--force replaces it, or name another file") -> None:
     if path.is_dir():
         raise RecordingError(f"{path} is a folder; name a file in it, such as {path / 'session.flow'}")
     if path.exists() and not may_exist:
-        raise RecordingError(f"{path} exists; --force replaces it, or name another file")
+        raise RecordingError(f"{path} exists; {remedy}")
     if not path.absolute().parent.is_dir():
         raise RecordingError(f"{path} can't be written: there is no folder {path.absolute().parent}")
 

@@ -114,7 +114,7 @@ def _run(arguments: argparse.Namespace) -> int:
     choice = choosing.chosen(arguments) or choosing.by_environment()
     choosing.check_key(choice)
     if arguments.record:
-        check_file(arguments.record, may_exist=False)
+        check_file(arguments.record, may_exist=False, remedy="remove it, or name another file")
     session = Session(arguments, choice, find_program(arguments.codex or ""), processes.free_port())
     session.web_port = processes.free_port() if arguments.web else 0
     try:

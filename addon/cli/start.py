@@ -222,6 +222,10 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"codex-relay: note: {note}", file=sys.stderr)
     if "start print-config" in vars(arguments):
         return _print_config(made, getattr(arguments, "start model-catalog", None))
+    if "#" in (made.given.get("provider") or "") and not made.providers[0].key and not made.key:
+        from addon.providers import missing_key
+
+        raise UsageError(missing_key(made.providers[0]))  # it was named on purpose
     passed_on = arguments.passed_on
     serving.check_folder(passed_on)
     serving.check_port(made.port, passed_on, made.bind)

@@ -27,7 +27,10 @@ Change = Callable[[MutableMapping[str, Any]], None]
 # One of the relay's own credentials beside another one is an error to Codex, or the other one wins.
 _CREDENTIALS = ("env_key", "env_key_instructions", "experimental_bearer_token", "auth", "requires_openai_auth")
 _BACKUP = "{name}.before-codex-relay-{digest}{suffix}"
+# Taken out by --keep-changes: no --undo may bring it back, its catalog file is gone.
+WITH_RELAY = "{name}.with-codex-relay-{digest}{suffix}"
 _ABSENT = ".absent"  # there was no file
+_TABLE = re.compile(rf"\s*\[\s*model_providers\s*\.\s*{re.escape(PROVIDER)}\s*\]")
 _SECRET = re.compile(r"(?i)((?:token|key|secret|password|authorization)[\w.\"-]*\s*=\s*)(['\"]).+")
 
 
@@ -109,7 +112,22 @@ def without(file: ConfigFile, before: Json, own_catalog: Path) -> str:
 
     expected = tomllib.loads((file.text or "").replace("\r\n", "\n"))
     change(expected)
+    if PROVIDER not in before.get("model_providers", {}):
+        with contextlib.suppress(ConfigFileError):
+            return _checked(file, _rewritten(_without_table(file.text or ""), change), expected, "")
     return _checked(file, _rewritten(file.text or "", change), expected, "; take the entry out by hand")
+
+
+def _without_table(text: str) -> str:
+    """The text without the lines of our table, up to its last setting: a comment behind that is somebody else's."""
+    lines = text.splitlines(keepends=True)
+    begin = next((n for n, line in enumerate(lines) if _TABLE.match(line)), None)
+    if begin is None:
+        return text
+    end = next((n for n in range(begin + 1, len(lines)) if lines[n].lstrip().startswith("[")), len(lines))
+    last = max(n for n in range(begin, end) if lines[n].strip() and not lines[n].lstrip().startswith("#"))
+    before = begin - 1 if begin and not lines[begin - 1].strip() else begin
+    return "".join(lines[:before] + lines[last + 1 :])
 
 
 def _put(table: MutableMapping[str, Any], entry: Entry) -> None:
@@ -180,7 +198,11 @@ def remarks(file: ConfigFile, entry: Entry, own_catalog: Path) -> list[str]:
         other = profile.get("model_provider")
         if other not in (None, PROVIDER):
             when = " is chosen in the file and" if name == chosen else ", when chosen,"
-            found.append(f"profile {name!r}{when} sets model_provider = {other!r}, which wins over the relay")
+            found.append(
+                f"profile {name!r}{when} sets model_provider = {other!r}, which wins over the relay; remove that line"
+            )
+        if name == chosen and profile.get("model", entry.model) != entry.model:
+            found.append(f"profile {name!r} is chosen in the file and sets model = {profile['model']!r}, which wins")
     catalog = file.table.get("model_catalog_json")
     if catalog and catalog != str(own_catalog) and "model_catalog_json" not in entry.top:
         found.append(f"model_catalog_json = {catalog!r} wins over the relay's catalog; remove it to see the models")
@@ -202,10 +224,10 @@ def _profiles(file: ConfigFile) -> list[tuple[str, Json]]:
 # --- writing and undoing ----------------------------------------------------------------------------------------------
 
 
-def write(file: ConfigFile, text: str) -> Path:
+def write(file: ConfigFile, text: str, kept_as: str = _BACKUP) -> Path:
     """Put `text` in the file's place and keep the older one beside it. Returns the backup. Raises ConfigFileError."""
     digest = _digest(text)
-    backup = _backup_path(file, digest)
+    backup = _backup_path(file, digest, kept_as)
     with _told(file.path):
         file.path.parent.mkdir(parents=True, exist_ok=True)
         mode = stat.S_IMODE(file.real.stat().st_mode) if file.text is not None else 0o600
@@ -254,11 +276,11 @@ def backups(file: ConfigFile) -> list[Path]:
     return sorted(found, key=lambda path: path.stat().st_mtime_ns)
 
 
-def _backup_path(file: ConfigFile, digest: str) -> Path:
+def _backup_path(file: ConfigFile, digest: str, form: str) -> Path:
     """Where the text is kept: a name nobody has, or one with the same text in it."""
     for number in range(1, 1000):
         suffix = (f".{number}" if number > 1 else "") + (_ABSENT if file.text is None else "")
-        path = file.path.with_name(_BACKUP.format(name=file.path.name, digest=digest, suffix=suffix))
+        path = file.path.with_name(form.format(name=file.path.name, digest=digest, suffix=suffix))
         if not path.exists() or path.read_bytes() == (file.text or "").encode():
             return path
     raise ConfigFileError(f"there are too many backups beside {file.path}; remove some")

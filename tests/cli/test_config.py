@@ -217,6 +217,25 @@ def test_a_file_changed_since_is_not_undone_but_can_be_cleared(home: Path, capsy
     assert tomllib.loads(path.read_text()) == tomllib.loads(MINE) | {"projects": {"/p": {"trust_level": "trusted"}}}
 
 
+def test_what_was_cleared_does_not_come_back_and_comments_stay(home: Path) -> None:
+    path = home / "config.toml"
+    config(home, "--write")
+    path.write_text(path.read_text() + '\n# my servers, keep\n[mcp_servers.x]\ncommand = "true"\n# and this\n')
+    assert config(home, "--undo", "--keep-changes") == 0
+    cleared = path.read_text()
+    assert cleared == MINE.rstrip("\n") + '\n\n# my servers, keep\n[mcp_servers.x]\ncommand = "true"\n# and this\n'
+    assert config(home, "--undo") == 1
+    assert path.read_text() == cleared
+
+
+def test_a_chosen_profile_with_a_model_of_its_own_is_pointed_out(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (home / "config.toml").write_text('profile = "work"\n[profiles.work]\nmodel = "gpt-5.3-codex"\n')
+    config(home, "--write")
+    assert "sets model = 'gpt-5.3-codex', which wins" in capsys.readouterr().err
+
+
 def test_a_link_stays_one(home: Path, tmp_path: Path) -> None:
     real = tmp_path / "dotfiles.toml"
     (home / "config.toml").rename(real)

@@ -100,6 +100,8 @@ def test_without_a_key_the_clients_own_is_passed_on(tmp_path: Path) -> None:
     with upstream(answer("Hello.")) as url:
         variables = {"CODEX_RELAY_UPSTREAM": f"{url}/v1", "CODEX_RELAY_PORT": "0", "CODEX_RELAY_UPSTREM": "x"}
         with relay([], tmp_path, **variables) as one:
+            while not any("wire_api" in line for line in one.lines):  # told in the background
+                one.until("")
             assert ask(one.url, KEY) == "Hello."
             assert one.end(signal.SIGTERM) == 0
     said = "\n".join(one.lines)

@@ -124,7 +124,7 @@ async def test_updates_come_no_more_than_four_times_a_second(proxy) -> None:
         await relay.turn()
     seconds = reply.pieces[-1][0]
     # Besides: both flows are added, and the hooks of both tell of them.
-    assert looking.updates <= 2 * (seconds / addon.live_view.PERIOD + 1) + 14
+    assert looking.updates <= 2 * (seconds / 0.25 + 1) + 14
 
 
 async def test_streams_go_before_the_view(proxy, monkeypatch) -> None:

@@ -340,6 +340,13 @@ async def test_a_websocket_is_refused_so_that_codex_falls_back(proxy) -> None:
     assert reply.json()["error"]["code"] == "upgrade_required"
 
 
+async def test_the_placeholder_of_a_written_config_is_nobodys_key(proxy) -> None:
+    async with proxy() as relay:
+        await relay.ask(headers={**CODEX, "authorization": "Bearer relay"})
+        (seen,) = relay.upstream.seen
+    assert "authorization" not in seen.headers
+
+
 async def test_the_model_list_is_asked_for_with_the_relays_key(proxy) -> None:
     async def script(answer: Answering) -> None:
         body = gzip.compress(b'{"object":"list","data":[{"id":"m"}]}')

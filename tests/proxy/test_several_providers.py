@@ -18,6 +18,7 @@ from addon.cooling import cooling
 from addon.model_lists import ListFailed, fetch
 from addon.providers import find_provider, parse_upstream
 
+from .looking import Looking
 from .wire import CODEX, OTHER, Answering, Client, Script, Upstream, sse, text_answer, turn
 
 pytestmark = pytest.mark.asyncio
@@ -42,7 +43,7 @@ def providers(second: Upstream) -> str:
 
 
 @asynccontextmanager
-async def behind_one_port(proxy: Any, first: Script, second: Upstream, **opts: str) -> AsyncIterator[Any]:
+async def behind_one_port(proxy: Any, first: Script, second: Upstream, **opts: Any) -> AsyncIterator[Any]:
     """The relay before two providers, `one` (relay.upstream) and `two`."""
     async with second.serve():
         opts = {"relay_providers": providers(second), **opts}
@@ -387,3 +388,29 @@ async def test_a_mapped_name_is_what_it_stands_for(proxy, model_map: str, listed
     assert [one["id"] for one in reply.json()["data"]] == listed
     catalog = {one["slug"]: one["context_window"] // 1000 for one in reply.json()["models"]}
     assert {name: catalog[name] for name in windows} == windows
+
+
+# --- for those who look on ---------------------------------------------------------------------------------------------
+
+
+async def test_no_key_is_shown_while_the_lists_are_asked_for(proxy) -> None:
+    looking, second = Looking(), Upstream(listing("b"))
+    async with behind_one_port(proxy, listing("a"), second, looking=looking.addons) as relay:
+        reply = await relay.ask(b"", method="GET", path="/v1/models")
+        await relay.flows(1)
+    assert reply.status == 200
+    assert looking.updates
+    for key in (CODEX["authorization"].split()[1], FIRST_KEY, SECOND_KEY):
+        assert key not in looking.seen
+
+
+async def test_a_turn_is_run_again_at_another_provider(proxy) -> None:
+    looking, second = Looking(), Upstream(listing("b"))
+    async with behind_one_port(proxy, listing("a"), second, looking=looking.addons) as relay:
+        await relay.ask(turn_of("one/a"))
+        await relay.flows(2)
+        relay.master.commands.call_strings("relay.rerun", ["@all", "two/b"])
+        await relay.flows(4)
+    assert (second.seen[-1].json()["model"], second.seen[-1].path) == ("b", "/gateway/v1/chat/completions")
+    assert second.seen[-1].headers["authorization"] == f"Bearer {SECOND_KEY}"
+    assert SECOND_KEY not in looking.seen
