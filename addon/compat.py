@@ -33,7 +33,7 @@ WrongPlace = Callable[[http.HTTPFlow, tuple[str, int], bool], str]
 MITMPROXY = mitmproxy_version.VERSION
 
 _HTTP1 = getattr(http_layers, "_http1", None)
-_KEY = re.compile(r"\s*(- )?[\w./ -]{1,40}:(?= |$)")  # of a line in YAML's manner
+_KEY = re.compile(r"(  \d+ )?\w[\w./ (),-]{0,60}:(?= |$)")  # a title or an item's label; texts stand deeper
 
 _replaced: list[tuple[Any, str, Any]] = []
 _warned: set[str] = set()

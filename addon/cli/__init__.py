@@ -40,7 +40,7 @@ Without a command it starts the relay and stays; what follows -- goes to mitmpro
   codex-relay --provider deepseek                the relay alone, for any number of Codex
   codex-relay config --write                     tell Codex about it, once"""
 EPILOG = """\
-Each option above has an environment variable, CODEX_RELAY_ and its name (CODEX_RELAY_UPSTREAM, CODEX_RELAY_API_KEY;
+Each option that takes a value has an environment variable, CODEX_RELAY_ and its name (CODEX_RELAY_UPSTREAM;
 CODEX_RELAY_DROP_PARAMS for --drop-upstream-params). A flag wins over its variable. RUST_LOG=codex_relay=debug (info,
 warn, error) sets how much is logged, NO_COLOR=1 takes the colours out.
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from addon.providers import Provider
     from relay_translate.catalog import CatalogModel
 
+KEY = "CODEX_RELAY_API_KEY"
 UPSTREAM = "upstream"  # the name of a provider that is given by its address
 
 
@@ -108,6 +109,21 @@ def chosen(arguments: argparse.Namespace, environ: Mapping[str, str] = os.enviro
         return Chosen((find_provider(text, environ),)) if text else None
     except ProviderError as error:
         raise ServeError(str(error)) from None
+
+
+def by_words(arguments: argparse.Namespace, environ: Mapping[str, str] = os.environ) -> Chosen | None:
+    """As the arguments say, else CODEX_RELAY_PROVIDERS, _PROVIDER or _UPSTREAM; a server that is given by its address
+    takes the key in CODEX_RELAY_API_KEY, or in the variable that names."""
+    names = ("providers", "provider", "upstream")
+    named = {name: getattr(arguments, name) or "" for name in names}
+    if not any(named.values()):
+        found = {name: environ.get(f"CODEX_RELAY_{name.upper()}", "").strip() for name in names}
+        first = next((name for name in names if found[name]), "")
+        named = {name: found[name] if name == first else "" for name in names}
+    key = environ.get(KEY, "").strip()
+    if named["upstream"] and key:
+        named["provider"] = f"{UPSTREAM}={named['upstream']}#{key if key in environ else KEY}"
+    return chosen(argparse.Namespace(**named), environ)
 
 
 def by_environment(environ: Mapping[str, str] = os.environ) -> Chosen:

@@ -242,7 +242,7 @@ def _commands(one: Known) -> Iterator[str]:
     if one.variable:
         yield f"export {one.variable}=..."
     yield f"codex-relay run --provider {one.name}{own}"
-    yield f"codex-relay --providers {one.name}{own}"
+    yield f"codex-relay --provider {one.name}{own}"
     yield f"codex-relay doctor --provider {one.name}{own}"
 
 

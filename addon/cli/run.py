@@ -111,7 +111,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.misplaced:
         words = shlex.join([*arguments.misplaced, *arguments.passed_on])
         raise ServeError(f"what is for Codex stands behind --, like this: codex-relay run -- {words}")
-    choice = choosing.chosen(arguments) or choosing.by_environment()
+    choice = choosing.by_words(arguments) or choosing.by_environment()
     choosing.check_key(choice)
     if arguments.record:
         check_file(arguments.record, may_exist=False, remedy="remove it, or name another file")
@@ -275,7 +275,8 @@ def _first_model(session: Session, offer: choosing.Offer) -> CatalogModel:
     first = offer.first
     if first is None:
         why = "; ".join(offer.failures) or f"{session.choice.label} lists no model that calls tools"
-        raise ServeError(f"{why}; name a model with --model" if "--model" not in why else why)
+        remedy = "codex-relay doctor tells more" if offer.failures else "name a model with --model"
+        raise ServeError(f"{why}; {remedy}" if remedy not in why else why)
     return first
 
 

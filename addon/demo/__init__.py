@@ -276,4 +276,4 @@ def summary(demo: Demo, screen: Screen, seconds: float) -> None:
     look = [str(mitmweb) if mitmweb.exists() else "mitmweb", "-n", "-s", str(relay_script()), "-r", str(demo.saved)]
     screen.note(f"Look inside  {shlex.join(look)}")
     screen.note(f"Remove       {shlex.join(['rm', '-r', str(demo.folder)])}")
-    screen.note("For real     codex-relay serve https://api.example.com/v1")
+    screen.note("For real     codex-relay run --provider deepseek")

@@ -13,6 +13,7 @@ from relay_translate.responses_api import Json
 from .answer_parts import ChatParts, Part, ResponsesParts, Told
 from .entries import item_entries
 from .layout import (
+    STEP,
     WIDE,
     Room,
     count,
@@ -29,7 +30,7 @@ from .layout import (
     text_of,
     tidy,
 )
-from .plain_json import pretty
+from .plain_json import WIDTH, pretty
 from .request_text import TOO_DEEP, entry_lines
 
 RUNNING = "running"
@@ -113,8 +114,10 @@ class AnswerView:
         return self._parts.told if self._parts else Told()
 
     def amount(self) -> str:
-        """`18 chunks, 4.0 KB`"""
+        """`18 chunks, 4.0 KB`, `nothing`"""
         noun = "chunk" if isinstance(self._parts, ChatParts) else "event"
+        if not self._bytes:
+            return "nothing"
         return f"{count(self._events, noun) if self._events else 'one body'}, {size(self._bytes)}"
 
     def _event(self, data: bytes) -> None:
@@ -218,7 +221,7 @@ def part_lines(part: Part) -> list[str]:
             entry.remark = ""
         if entry.kind == "reasoning" or entry.label == "assistant":
             mark = f" ({entry.remark})" if entry.remark else ""
-            lines += [f"{entry.label}{mark}:", *indented(fold_middle(entry.text, _ROOM))]
+            lines += [f"{entry.label}{mark}:", *indented(fold_middle(entry.text, _ROOM, WIDTH - len(STEP)))]
         elif entry.kind == "other":
             lines += labelled(entry.label, pretty(item), WIDE)
         else:

@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from difflib import SequenceMatcher
 from typing import Any
 
-from relay_translate.json_text import json_bytes, json_text
+from relay_translate.json_text import json_text
 from relay_translate.responses_api import Json
 
 from .entries import Entry, conversation, is_chat, item_entries, message_entries
 from .layout import count, list_of, object_of, one_line, shown_value, text_of
-from .prefix import prefix_difference
 
 _NOT_PARAMETERS = frozenset({"input", "messages", "tools", "instructions", "client_metadata", "stream_options"})
 _ASIDE = ("id", "internal_chat_message_metadata_passthrough")
@@ -22,14 +21,10 @@ _NOUNS = {"call": "call", "output": "output", "user": "message of the user", "as
 
 
 def change_lines(previous: Json, body: Json) -> list[str]:
-    """One line each for parameters, tools, instructions and items; for a chat request, what it does to the cache."""
-    lines = [*_parameters(previous, body), *_tools(previous, body), *_instructions(previous, body)]
-    lines += _items(previous, body)
-    if is_chat(body) and is_chat(previous):
-        found = prefix_difference(json_bytes(previous), json_bytes(body))
-        verdict = "the prompt continues the last one, all of which may be cached" if found is None else str(found)
-        lines.append(f"prompt cache: {verdict if found is None else f'first difference in {verdict}'}")
-    return lines
+    """One line each for parameters, tools, instructions and items. What the changes do to the cache, which goes by
+    bytes, is told by `prefix_difference`."""
+    changes = [*_parameters(previous, body), *_tools(previous, body), *_instructions(previous, body)]
+    return changes + _items(previous, body)
 
 
 def same_beginning(previous: Json, body: Json) -> int:

@@ -56,7 +56,7 @@ class _Places:
 
     def find(self, entry: Entry, kinds: tuple[str, ...]) -> Entry | None:
         """The first entry from here on that holds the text; instructions may have been put in front."""
-        probe = _probe(entry.text)
+        probe = entry.text if entry.kind == "output" else _probe(entry.text)  # outputs have headers in common
         found = [
             one
             for one in self.entries
@@ -122,6 +122,7 @@ def _said(entry: Entry, places: _Places) -> str:
         "user": ("user",),
         "assistant": ("assistant",),
         "reasoning": ("reasoning", "assistant"),
+        "output": ("user",),  # of a call that is not there
     }.get(entry.kind, ("user", "assistant", "instructions", "output"))
     found = places.find(entry, kinds) if entry.text.strip() else None
     if found is None:

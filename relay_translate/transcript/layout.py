@@ -36,7 +36,7 @@ class Room:
 
 WIDE = Room(100, 10_000)
 SHORT = Room(8, 640)
-TIGHT = Room(2, 200)
+LINE = Room(1, 80)
 
 
 def tidy(text: str) -> str:
@@ -58,6 +58,12 @@ def one_line(text: str, longest: int) -> str:
     if len(flat) <= longest and len(text) <= 4 * longest:
         return flat
     return flat[: longest - 1].rstrip() + "…"
+
+
+def glimpse(text: str) -> str:
+    """The beginning of a text, and its size if there is more."""
+    shown = one_line(text.strip(), LINE.characters)
+    return f"{shown} ({count(len(text), 'character')})" if shown.endswith("…") else shown
 
 
 def fold(text: str, room: Room, width: int = WIDTH) -> list[str]:
@@ -130,6 +136,8 @@ def indented(lines: Iterable[str], indent: str = STEP) -> list[str]:
 
 def labelled(label: str, text: str, room: Room, *, ends: bool = False) -> list[str]:
     """`label: text` on one line, or the text below its label. ends: the end of a long text is shown too."""
+    if room == LINE:
+        return [f"{label}: {glimpse(text)}"]
     if "\n" not in text and len(label) + len(text) + 2 * len(STEP) < WIDTH and len(text) <= room.characters:
         return [f"{label}: {tidy(text)}".rstrip()]
     return [f"{label}:", *indented((fold_middle if ends else fold)(text, room, WIDTH - 2 * len(STEP)))]

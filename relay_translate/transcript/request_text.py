@@ -9,18 +9,19 @@ from relay_translate.json_text import json_bytes
 from relay_translate.responses_api import Json
 from relay_translate.usage import estimate_tokens
 
-from .calls import call_lines, output_status
+from .calls import call_lines, call_summary, output_status
 from .changes import change_lines, parameters, same_beginning
 from .entries import SAID_BY_MODEL, Entry, conversation, is_chat, pair, read_entries
 from .layout import (
+    LINE,
     SHORT,
     STEP,
-    TIGHT,
     WIDE,
     Room,
     count,
     fold,
     fold_middle,
+    glimpse,
     hanging,
     indented,
     joined_words,
@@ -37,6 +38,7 @@ from .signatures import all_tools, tool_lines
 
 TOO_DEEP = "nested too deeply to be shown here; the raw view has it\n"
 _MANY = 60  # older entries; from there on each has less room
+_LONG = 250  # lines
 _CONTEXT = (
     "<environment_context>",
     "# AGENTS.md",
@@ -74,10 +76,10 @@ def _request_lines(body: Json, previous: Json | None) -> list[str]:
     if previous is not None:
         lines += ["", "Since the last request:"]
         lines += [row for line in change_lines(previous, body) for row in hanging(line)]
-    lines += _conversation_lines(body, previous)
-    if tools:
-        lines += ["", "Tools:", *tool_lines(tools)]
-    return lines
+    new, older = _conversation_lines(body, previous)
+    offered = ["", "Tools:", *tool_lines(tools)] if tools else []
+    # Views are cut at some 500 lines; the tools are not to be behind that.
+    return [*lines, *new, *offered, *older] if len(older) > _LONG else [*lines, *new, *older, *offered]
 
 
 def _title(body: Json, tools: int) -> str:
@@ -97,12 +99,16 @@ def _parameter_lines(body: Json) -> list[str]:
     found = parameters(body)
     found.pop("model", None)
     words = [f"{name}: {one_line(text, 100)}" for name, text in found.items() if _ORDINARY.get(name) != text]
-    unusual = [f"{name} is missing" for name in ("stream",) if name not in found]
-    words = words + unusual
-    flat = f"parameters: {', '.join(words)}"
+    words += [] if "stream" in found else ["not streamed"]
+    return _named_words("parameters", words)
+
+
+def _named_words(name: str, words: list[str]) -> list[str]:
+    """`name: word, word`, or the words below the name."""
+    flat = f"{name}: {', '.join(words)}"
     if len(flat) <= WIDTH:
         return [flat] if words else []
-    return ["parameters:", *joined_words(words)]
+    return [f"{name}:", *joined_words(words)]
 
 
 def _codex_line(body: Json) -> list[str]:
@@ -122,42 +128,38 @@ def _codex_line(body: Json) -> list[str]:
         "thread": metadata.get("thread_id") or facts.get("thread_id"),
     }
     words = [f"{name} {shown_value(value, 60)}" for name, value in told.items() if value not in (None, "", [], {})]
-    return hanging(f"Codex: {', '.join(words)}", "") if words else []
+    return _named_words("Codex", words)
 
 
 # -- the conversation
 
 
-def _conversation_lines(body: Json, previous: Json | None) -> list[str]:
+def _conversation_lines(body: Json, previous: Json | None) -> tuple[list[str], list[str]]:
+    """(what is new, all before it)."""
     entries = read_entries(body)
     new = same_beginning(previous, body) if previous is not None else len(conversation(body))
-    if previous is None or new == len(conversation(body)):
-        new = _last_step(entries)
+    is_new = new < len(conversation(body))
+    new = new if is_new else _last_step(entries)
     turn = min(new, _last_prompt(entries))
     paired = pair(entries)
     newest = [entry for entry in paired if entry.last >= new]
     rest = [entry for entry in paired if turn <= entry.last < new]
     before = [entry for entry in paired if entry.last < turn]
-    room = TIGHT if len(before) > _MANY else SHORT
-    lines = _section("New:" if previous is not None else "Newest:", newest, WIDE)
-    lines += _section("This turn, before that:", rest, SHORT if len(rest) <= _MANY else TIGHT)
-    return lines + _section("Before:", before, room)
+    room = LINE if len(rest) + len(before) > _MANY else SHORT
+    older = _section("This turn, before that:", rest, room) + _section("Before:", before, room)
+    return _section("New:" if is_new else "Newest:", newest, WIDE), older
 
 
 def _last_step(entries: list[Entry]) -> int:
-    """Where the newest part begins when there is nothing to compare with: the last outputs with their calls, or what
-    the user said last."""
+    """The number of the entry with which the newest part begins when there is nothing to compare with: the calls
+    whose outputs stand last, or what the user said last."""
     place = len(entries)
     while place and entries[place - 1].kind not in SAID_BY_MODEL:
         place -= 1
-    if any(entry.kind == "output" for entry in entries[place:]):
-        while place and (entries[place - 1].kind in SAID_BY_MODEL):
+    if place == len(entries) or any(entry.kind == "output" for entry in entries[place:]):
+        while place and entries[place - 1].kind in SAID_BY_MODEL:
             place -= 1
-    elif not place or place < len(entries):
-        return max(_last_prompt(entries), entries[place].number if place < len(entries) else 0)
-    else:
-        place -= 1  # the model's own words stand last
-    return entries[place].number if place < len(entries) else 0
+    return entries[place].number if place else _last_prompt(entries)
 
 
 def _last_prompt(entries: list[Entry]) -> int:
@@ -177,8 +179,10 @@ def _section(title: str, entries: list[Entry], room: Room) -> list[str]:
 
 
 def _room(entry: Entry, room: Room) -> Room:
-    """Instructions are long and always the same."""
-    return min(room, SHORT, key=lambda one: one.lines) if entry.kind == "instructions" else room
+    """Instructions are long and always the same; what the user said has room in every case."""
+    if room == LINE and entry.kind == "user":
+        return SHORT
+    return SHORT if room == WIDE and entry.kind == "instructions" else room
 
 
 def entry_lines(entry: Entry, room: Room, *, number: bool = True) -> list[str]:
@@ -186,7 +190,10 @@ def entry_lines(entry: Entry, room: Room, *, number: bool = True) -> list[str]:
     mark = f"{entry.number} " if number and entry.number >= 0 else ""
     remark = f" ({entry.remark})" if entry.remark else ""
     if entry.kind == "call":
-        head, *body = call_lines(entry.label, entry.arguments, room, freeform=entry.freeform)
+        if room == LINE:
+            head, body = call_summary(entry.label, entry.arguments, LINE.characters, freeform=entry.freeform), []
+        else:
+            head, *body = call_lines(entry.label, entry.arguments, room, freeform=entry.freeform)
         lines = [f"{mark}{head}{remark}", *indented(body)]
         for output in entry.outputs:
             lines += indented(_output_lines(output, room))
@@ -194,24 +201,24 @@ def entry_lines(entry: Entry, room: Room, *, number: bool = True) -> list[str]:
             lines.append(f"{STEP}-> no output")
         return lines
     if entry.kind == "output":
+        of = (
+            f" for call {one_line(entry.call_id, 60)}" if entry.call_id else ""
+        )  # Codex itself adds some without a call
         return [
-            f"{mark}{entry.label} for call {one_line(entry.call_id, 60) or 'without an id'}:",
+            f"{mark}{entry.label}{of}:",
             *indented(_output_lines(entry, room)),
         ]
     return labelled(f"{mark}{entry.label}{remark}", entry.text, room, ends=entry.kind != "instructions")
 
 
 def _output_lines(output: Entry, room: Room) -> list[str]:
-    """`-> exit 0, 0.1 s: left` or the output below it."""
+    """`-> exit 0, 0.1 s: left`, or the output below it."""
     status, text = output_status(output.text)
-    status = f"-> {status}" if status else "->"
-    text = text.strip("\n")
+    head, text = f"-> {status}".rstrip(), text.strip("\n")
     if not text.strip():
-        return [f"{status}{', ' if len(status) > 2 else ' '}nothing written" if not output.text.strip() else status]
-    if "\n" not in text and len(text) + len(status) < WIDTH - 12 and len(text) <= room.characters:
-        return [f"{status}{':' if len(status) > 2 else ''} {fold(text, room)[0]}"]
+        return [f"{head}, nothing written" if status else "-> nothing"]
+    colon = ":" if status else ""
+    if room == LINE or ("\n" not in text and len(text) + len(head) < WIDTH - 12 and len(text) <= room.characters):
+        return [f"{head}{colon} {glimpse(text) if room == LINE else fold(text, room)[0]}"]
     about = f" ({count(len(text), 'character')})" if len(text) > 1000 else ""
-    return [
-        f"{status}{about}:" if len(status) > 2 else f"{status}{about}",
-        *indented(fold_middle(text, room, WIDTH - 8)),
-    ]
+    return [f"{head}{about}{colon}", *indented(fold_middle(text, room, WIDTH - 8))]

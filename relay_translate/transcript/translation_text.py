@@ -20,12 +20,14 @@ from .calls import call_summary, output_status
 from .changes import parameters
 from .entries import conversation, is_chat
 from .items_to_messages import Row, rows_of
-from .layout import count, hanging, object_of, one_line, page, shown_value, size
+from .layout import STEP, WIDE, count, fold, hanging, indented, object_of, one_line, page, shown_value, size
+from .plain_json import WIDTH
 from .request_text import TOO_DEEP
 from .signatures import Tool, all_tools
 
 _NEWEST = 120  # rows; of a longer conversation the last ones come first
 _LEFT = 60  # columns
+_ARROW = " -> "
 
 _RENAMED = {
     "text.format": ("response_format",),
@@ -70,11 +72,15 @@ def _lines(
     sizes = f"{size(len(json_bytes(request)))} -> {size(len(json_bytes(chat)))}"
     items, messages = count(len(conversation(request)), "item"), count(len(conversation(chat)), "message")
     lines = [f"{items} -> {messages} · {sizes}"]
+    told = _notes(notes, quirks)
     if not is_chat(chat):
-        return [*lines, "no chat request was made of it", *_notes(notes, quirks)]
-    lines += _notes(notes, quirks)
-    lines += _titled("Parameters:", _parameter_rows(request, chat, notes))
-    lines += _titled("Tools:", _tool_rows(request, chat))
+        return [*lines, "no chat request was made of it", *told]
+    fields, tools = list(_parameter_rows(request, chat, notes)), list(_tool_rows(request, chat))
+    if not told and not any(f"{_ARROW}left out" in row for row in fields + tools):
+        told = ["nothing had to be left out or repaired"]
+    lines += told
+    lines += _titled("Parameters:", fields)
+    lines += _titled("Tools:", tools)
     if answer or chat_answer:
         lines += _answer_lines(answer, chat_answer)
     rows = [_row_text(row) for row in rows_of(request, chat)]
@@ -85,17 +91,28 @@ def _lines(
 
 
 def _titled(title: str, rows: Iterable[str]) -> list[str]:
-    found = [line for row in rows for line in hanging(row)]
+    found = [line for row in rows for line in _hanging(row)]
     return ["", title, *found] if found else []
+
+
+def _hanging(row: str) -> list[str]:
+    """A row in lines of the usual width; what stands right of the arrow stays there."""
+    left, right = row[: _LEFT + len(_ARROW)], row[_LEFT + len(_ARROW) :]
+    if len(row) <= WIDTH - len(STEP):
+        return [STEP + row]
+    if not left.endswith(_ARROW):
+        return hanging(row)
+    first, *rest = fold(right, WIDE, WIDTH - len(STEP) - len(left)) or [""]
+    return [f"{STEP}{left}{first}", *indented(rest, STEP + " " * len(left))]
 
 
 def _notes(notes: list[str], quirks: list[str]) -> list[str]:
     told = [str(note) for note in notes] + [f"answer: {QUIRKS.get(name, 'repaired')} ({name})" for name in quirks]
-    return _titled("Left out, renamed or repaired:", told) or ["nothing had to be left out or repaired"]
+    return _titled("Left out, renamed or repaired:", told)
 
 
 def _aligned(left: str, right: str) -> str:
-    return f"{one_line(left, _LEFT):<{_LEFT}} -> {right}"
+    return f"{one_line(left, _LEFT):<{_LEFT}}{_ARROW}{one_line(right, 4 * _LEFT)}"
 
 
 def _row_text(row: Row) -> str:
@@ -110,7 +127,7 @@ def _row_text(row: Row) -> str:
         left = f"  {one_line(': '.join(word for word in (status, text[: 4 * room]) if word), room - 2)}"
     else:
         left = one_line(f"{entry.label}: {entry.text[: 4 * room]}", room)
-    return f"{mark + left:<{_LEFT}} -> {row.target}"
+    return f"{mark + left:<{_LEFT}}{_ARROW}{row.target}"
 
 
 # -- fields and tools
@@ -131,7 +148,7 @@ def _parameter_rows(request: Json, chat: Json, notes: list[str]) -> Iterator[str
         if targets:
             told = ", ".join(f"{field}: {shown_value(chat.get(field, new.get(field)), 60)}" for field in targets)
             yield _aligned(f"{name}: {value}", told)
-        elif _ALWAYS.get(name) == value:
+        elif name == "prompt_cache_key" or _ALWAYS.get(name) == value:
             usual.append(name)
         else:
             yield _aligned(f"{name}: {value}", f"left out: {_noted(name, notes)}")
@@ -141,7 +158,7 @@ def _parameter_rows(request: Json, chat: Json, notes: list[str]) -> Iterator[str
         yield f"left out, as in every turn: {', '.join(usual)}"
     for name in chat:
         if name not in request and name not in used and name not in ("messages", "tools", "model"):
-            yield f"added: {name}: {shown_value(chat[name], 60)} {_added(name)}"
+            yield _aligned("", f"{name}: {shown_value(chat[name], 60)} {_added(name)}")
 
 
 def _noted(name: str, notes: list[str]) -> str:
@@ -162,10 +179,11 @@ def _tool_rows(request: Json, chat: Json) -> Iterator[str]:
     fitted: list[str] = []
     for tool in all_tools(request):
         name = _chat_name(tool, made)
+        told = tool.full_name if tool.kind in ("function", tool.name) else f"{tool.full_name} ({tool.kind})"
         if name is None:
-            yield _aligned(f"{tool.full_name} ({tool.kind})", "left out")
+            yield _aligned(told, "left out")
         elif tool.kind != "function":
-            yield _aligned(f"{tool.full_name} ({tool.kind})", f"function {made[name].signature}")
+            yield _aligned(told, f"function {made[name].signature}")
         elif name == f"{tool.group}__{tool.name}":
             spaces.setdefault(tool.group, []).append(tool.name)
         elif name != tool.full_name:
@@ -202,10 +220,9 @@ def _answer_lines(answer: bytes, chat_answer: bytes) -> list[str]:
     if told is not None and said is not None:
         end = f"response.{said.status}{f' ({said.end})' if said.end else ''}" if said.status else "no end"
         rows.append(_aligned(f"finish_reason: {told.end or 'none'}", end))
-        if told.usage != said.usage:
-            rows.append(_aligned(f"usage: {_usage(told.usage)}", _usage(said.usage)))
-        else:
-            rows.append(_aligned(f"usage: {_usage(told.usage)}", "the same"))
+        if told.usage or said.usage:
+            same = told.usage == said.usage
+            rows.append(_aligned(f"usage: {_usage(told.usage)}", "the same" if same else _usage(said.usage)))
     return _titled(title, rows)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import signal
 import subprocess
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from addon.cli import choosing
 from addon.cli.choosing import by_environment
 from addon.cli.serving import ServeError
 from addon.codex.entry import Entry
@@ -175,6 +177,26 @@ def test_without_codex_it_says_how_to_get_it(tmp_path: Path) -> None:
 
 
 # --- which provider, which model ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "environ", "label", "variable"),
+    [
+        ({}, {"CODEX_RELAY_UPSTREAM": "http://127.0.0.1:9/v1"}, "127.0.0.1:9", ""),
+        ({}, {"CODEX_RELAY_UPSTREAM": "http://127.0.0.1:9/v1", "CODEX_RELAY_API_KEY": "sk-1"}, "127.0.0.1:9",
+         "CODEX_RELAY_API_KEY"),
+        ({"upstream": "http://127.0.0.1:9/v1"}, {"CODEX_RELAY_API_KEY": "MINE", "MINE": "sk-1"}, "127.0.0.1:9", "MINE"),
+        ({}, {"CODEX_RELAY_PROVIDER": "groq", "CODEX_RELAY_API_KEY": "sk-1"}, "groq", "GROQ_API_KEY"),
+        ({"provider": "ollama"}, {"CODEX_RELAY_PROVIDER": "groq"}, "ollama", ""),
+    ],
+)  # fmt: skip
+def test_the_bare_commands_variables_count_here_too(
+    words: dict[str, str], environ: dict[str, str], label: str, variable: str
+) -> None:
+    given = argparse.Namespace(**{"provider": "", "providers": "", "upstream": "", **words})
+    (provider,) = (choice := choosing.by_words(given, environ)).providers
+    assert (choice.label, provider.variable) == (label, variable)
+    assert provider.key == ("sk-1" if variable and label != "groq" else "")
 
 
 def test_the_provider_is_the_first_whose_key_is_set() -> None:

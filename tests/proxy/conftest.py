@@ -89,7 +89,9 @@ def proxy(tmp_path: Path) -> StartProxy:
                 master.options.update(**opts)
             task = asyncio.create_task(master.run())
             try:
-                yield Proxy(upstream, master, relay, await _port(master, task), witness)
+                port = await _port(master, task)
+                await until(lambda: relay.is_running)  # it listens a moment earlier
+                yield Proxy(upstream, master, relay, port, witness)
             finally:
                 master.shutdown()
                 await asyncio.wait_for(task, TIMEOUT)

@@ -1,0 +1,212 @@
+"""What the translation of a turn did, side by side."""
+
+from __future__ import annotations
+
+import copy
+import json
+import random
+from typing import Any
+
+import pytest
+
+from relay_translate import translate_request
+from relay_translate.json_text import json_bytes
+from relay_translate.profiles import PROFILES
+from relay_translate.transcript import WIDTH, prefix_difference, request_view, translation_view
+
+from .transcripts import FIXTURES, TURNS, assert_shown, body, raw, section
+
+
+def view_of(case: str, turn: int, **told: Any) -> str:
+    upstream = "upstream.sse" if (FIXTURES / case / f"turn-{turn}" / "upstream.sse").exists() else "upstream.json"
+    given = {"answer": raw(case, turn, "response.sse"), "chat_answer": raw(case, turn, upstream)}
+    return translation_view(body(case, turn), body(case, turn, "chat_request.json"), **given, **told)
+
+
+def test_each_item_stands_beside_the_message_it_went_into() -> None:
+    assert view_of("patch", 2) == (
+        """8 items -> 4 messages · 3.3 KB -> 2.2 KB
+nothing had to be left out or repaired
+
+Parameters:
+  passed on: model: scripted-model, stream: true
+  left out, as in every turn: tool_choice, parallel_tool_calls, reasoning.summary, store, include, prompt_cache_key,
+      client_metadata
+                                                               -> stream_options: {include_usage: true} (for token
+                                                                  counts)
+
+Tools:
+  apply_patch (custom)                                         -> function apply_patch(input: string)
+
+Answer: 5 chunks, 939 bytes -> 9 events, 3.0 KB
+  content (8 characters): Patched.                             -> 0 message
+  finish_reason: stop                                          -> response.completed
+  usage: 1200 in, 34 out                                       -> the same
+
+Conversation:
+    0 developer: You are a coding agent.                       -> 0 system, joined with others
+    1 developer: <skills_instructions> ## Skills A skill is a… -> 0 system, joined with others
+    2 user: <environment_context> <cwd>/workspace</cwd> <shel… -> 1 user, joined with others
+    3 user: add a file                                         -> 1 user, joined with others
+    4 reasoning: A patch will do.                              -> 2 assistant.reasoning_content
+    5 assistant: Patching.                                     -> 2 assistant
+    6 apply_patch: adds new.txt (+2 −0)                        -> 2 assistant.tool_calls[0], its text as `input`
+    7   exit 0, 0.1 s: Success. Updated the following files:…  -> 3 tool
+"""
+    )
+
+
+def test_images_of_tools_are_found_in_the_message_that_was_added_for_them() -> None:
+    assert section(view_of("tool-image", 2), "Conversation:").split("\n")[-3:] == [
+        "    7   0.1 s: a red square [image png 80 bytes]               -> 3 tool, its image in a message of the user",
+        "    8   [image png 80 bytes]                                   -> 4 tool, its image in a message of the user",
+        "                                                               -> 5 user, added: the images of an output",
+    ]
+
+
+def test_tools_of_a_namespace_are_shown_with_the_names_they_got() -> None:
+    assert "mcp__tiny.NAME -> mcp__tiny__NAME: echo, ping, structured\n" in view_of("mcp", 1)
+
+
+def test_a_tool_that_was_left_out_is_told_and_then_nothing_else_is_claimed() -> None:
+    view = view_of("web-search", 1)
+    assert f"  {'web_search':<60} -> left out\n" in view
+    assert "nothing had to be left out" not in view
+
+
+def test_notes_and_repairs_come_first_with_their_reasons() -> None:
+    view = view_of("patch", 2, notes=["text.verbosity: left out, the provider has none"], quirks=["think-tags"])
+    assert section(view, "Left out, renamed or repaired:").split("\n") == [
+        "  text.verbosity: left out, the provider has none",
+        "  answer: reasoning between think tags at the start of the text was made reasoning (think-tags)",
+    ]
+    assert view.index("Left out, renamed or repaired:") < view.index("Parameters:")
+    assert "nothing had to be" not in view
+
+
+def test_the_translators_reason_stands_beside_the_parameter() -> None:
+    request = {"model": "m", "input": [], "text": {"verbosity": "low"}}
+    view = translation_view(
+        request, {"model": "m", "messages": []}, notes=["verbosity: left out, only one model has it"]
+    )
+    assert "text.verbosity: low" in view
+    assert "-> left out: only one model has it" in view
+
+
+def test_renamed_and_added_parameters_are_told() -> None:
+    request = {"model": "m", "input": [], "max_output_tokens": 5, "reasoning": {"effort": "high"}}
+    chat = {"model": "m", "messages": [], "max_tokens": 5, "reasoning_effort": "high", "top_k": 1}
+    lines = section(translation_view(request, chat) + "\n", "Parameters:").split("\n")
+    assert f"  {'max_output_tokens: 5':<60} -> max_tokens: 5" in lines
+    assert f"  {'reasoning.effort: high':<60} -> reasoning_effort: high" in lines
+    assert f"  {'':<60} -> top_k: 1 (added by the profile or an option)" in lines
+
+
+def test_an_item_that_was_lost_is_told() -> None:
+    request, chat = body("parallel", 2), body("parallel", 2, "chat_request.json")
+    chat["messages"] = chat["messages"][:-1]
+    last = translation_view(request, chat).rstrip("\n").split("\n")[-1]
+    assert last.startswith("    9   exit 0, 0.1 s: right ")
+    assert last.endswith("-> left out")
+
+
+def test_a_call_found_in_the_text_is_told() -> None:
+    data = b'data: {"choices": [{"delta": {"content": "<tool_call>x"}, "finish_reason": "stop"}]}\n\ndata: [DONE]\n\n'
+    item = {"type": "function_call", "name": "exec_command", "call_id": "c", "arguments": '{"cmd": "ls"}'}
+    events = [
+        {"type": "response.output_item.done", "output_index": 0, "item": item},
+        {"type": "response.completed", "response": {"status": "completed"}},
+    ]
+    answer = b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in events)
+    view = translation_view(body("patch", 1), body("patch", 1, "chat_request.json"), answer=answer, chat_answer=data)
+    assert "-> no item of its own\n" in view
+    assert "-> 0 function_call exec_command: found in the text" in view
+
+
+def test_a_turn_that_was_never_sent_says_so() -> None:
+    assert "no chat request was made of it\n" in translation_view(body("patch", 1), {})
+
+
+def test_an_answer_that_never_came_is_nothing() -> None:
+    view = translation_view(body("cut", 1), body("cut", 1, "chat_request.json"), answer=raw("cut", 1, "response.sse"))
+    assert "\nAnswer: nothing -> 8 events, " in view
+
+
+@pytest.mark.parametrize("turn", TURNS, ids=lambda path: f"{path.parent.name}-{path.name}")
+def test_every_item_of_a_real_turn_has_its_row_within_the_page(turn: Any) -> None:
+    case, number = turn.parent.name, int(turn.name[5:])
+    view = view_of(case, number)
+    assert_shown(view)
+    assert max(map(len, view.split("\n"))) <= WIDTH
+    rows = section(view + "\n", "Conversation:").split("\n")
+    assert len({row.split()[0] for row in rows if row[2:5].strip()}) == len(body(case, number)["input"])
+    assert not [row for row in rows if row.endswith("-> left out")]
+
+
+def test_every_profiles_request_can_be_compared() -> None:
+    request = body("tool-image", 2)
+    for profile in PROFILES.values():
+        made = translate_request(request, profile)
+        assert_shown(translation_view(request, made.body, notes=made.notes))
+
+
+# -- damage
+
+WORDS = [
+    "type", "role", "content", "input", "output", "tools", "name", "messages", "model", "arguments", "call_id", "function",
+    "text", "image_url", "summary", "user", "assistant", "tool", "reasoning", "function_call", "tool_calls", "properties",
+    "anyOf", "enum", "namespace", "custom", "\ud800", "\x1b[31mX", "*** Begin Patch", "a\nb", "x" * 300,
+]  # fmt: skip
+VALUES = [None, True, 0, -1, 1e308, float("nan"), float("inf"), 10**400, "", [], {}]
+
+
+def anything(dice: random.Random, depth: int = 0) -> Any:
+    kind = dice.randrange(4 if depth < 5 else 2)
+    if kind == 0:
+        return dice.choice(VALUES)
+    if kind == 1:
+        return dice.choice(WORDS)
+    if kind == 2:
+        return [anything(dice, depth + 1) for _ in range(dice.randrange(4))]
+    return {dice.choice(WORDS): anything(dice, depth + 1) for _ in range(dice.randrange(5))}
+
+
+def spoilt(value: Any, dice: random.Random, share: float) -> Any:
+    if dice.random() < share:
+        return anything(dice)
+    if isinstance(value, dict):
+        return {key: spoilt(one, dice, share) for key, one in value.items() if dice.random() > share / 3}
+    return [spoilt(one, dice, share) for one in value] if isinstance(value, list) else value
+
+
+def test_json_of_any_shape_can_be_shown() -> None:
+    dice = random.Random(1)
+    for _ in range(300):
+        one, other = anything(dice), anything(dice)
+        assert_shown(request_view(one, previous=other))
+        assert_shown(request_view({"input": one, "tools": other}, previous={"input": other}))
+        assert_shown(request_view({"messages": one, "tools": other}, previous={"messages": other}))
+        assert_shown(translation_view({"input": one, "tools": other}, {"messages": other, "tools": one}))
+
+
+def test_spoilt_requests_can_be_shown_and_compared() -> None:
+    dice = random.Random(2)
+    for turn in TURNS:
+        number = int(turn.name[5:])
+        request, chat = (body(turn.parent.name, number, name) for name in ("request.json", "chat_request.json"))
+        for share in (0.02, 0.2):
+            odd, odd_chat = spoilt(copy.deepcopy(request), dice, share), spoilt(copy.deepcopy(chat), dice, share)
+            assert_shown(request_view(odd, previous=request))
+            assert_shown(request_view(chat, previous=odd_chat))
+            assert_shown(translation_view(odd, odd_chat, notes=["x: y"], quirks=["?"]))
+            before, now = json_bytes(request), json_bytes(odd)
+            found = prefix_difference(before, now)
+            assert found is None or (str(found) and 0 <= found.offset <= len(now))
+            prefix_difference(now[: dice.randrange(len(now) + 1)], before)
+
+
+def test_answers_cut_anywhere_can_be_compared() -> None:
+    request, chat = body("mcp", 1), body("mcp", 1, "chat_request.json")
+    answer, chat_answer = raw("mcp", 1, "response.sse"), raw("mcp", 1, "upstream.sse")
+    for length in range(0, len(answer), 101):
+        assert_shown(translation_view(request, chat, answer=answer[:length], chat_answer=chat_answer[: length // 2]))
