@@ -22,7 +22,7 @@ from .keys import scrub_headers
 logger = logging.getLogger(__name__)
 
 PERIOD = 0.25  # seconds between two updates
-SHARE = 20  # the time between updates is at least this many times what the last one took
+SHARE = 50  # the time between updates is at least this many times what the last one took
 _SOON = 0.01  # seconds until it is looked again whether a request has gone
 
 linked: WeakKeyDictionary[Exchange, http.HTTPFlow] = WeakKeyDictionary()
@@ -91,7 +91,7 @@ class LiveView:
             await asyncio.sleep(PERIOD)
             try:
                 if live and time.monotonic() >= _not_before and compat.is_watched():
-                    refresh()
+                    await refresh()
             except Exception:  # one odd flow must not end the view of all others
                 logger.exception("unexpected error in the live view")
 
@@ -112,13 +112,18 @@ class LiveView:
                 view.remove([one])
 
 
-def refresh() -> None:
-    """Show how far each running turn has come."""
-    begun = time.perf_counter()
-    changed = [one for flow, turn in list(live.items()) for one in _changed(flow, turn)]
-    if changed:
-        compat.show_updated(changed)
-    spent(time.perf_counter() - begun)
+async def refresh() -> None:
+    """Show how far each running turn has come, one after the other: a piece of a stream waits for one turn at most."""
+    took = 0.0
+    for flow, turn in list(live.items()):
+        if live.get(flow) is not turn:
+            continue  # it is over by now
+        begun = time.perf_counter()
+        if changed := _changed(flow, turn):
+            compat.show_updated(changed)
+        took += time.perf_counter() - begun
+        await asyncio.sleep(0)
+    spent(took)
 
 
 def _changed(flow: http.HTTPFlow, turn: Exchange) -> list[http.HTTPFlow]:

@@ -21,7 +21,8 @@ OWN_SETTINGS = ("RELAY_", "CODEX_RELAY_")
 
 def mitmproxy_tool(name: str, *options: str) -> list[str]:
     """mitmdump or mitmweb of this very Python, wherever its scripts folder is."""
-    return [sys.executable, "-c", f"from mitmproxy.tools.main import {name} as run; run()", *options]
+    # -P: a file of the working directory, which is anybody's project, must not stand in for a module.
+    return [sys.executable, "-P", "-c", f"from mitmproxy.tools.main import {name} as run; run()", *options]
 
 
 def quiet_environment() -> dict[str, str]:
