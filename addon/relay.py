@@ -37,6 +37,7 @@ from addon import (
     providers,
     recorder,
     replies,
+    routing,
     search,
     served_models,
     settings,
@@ -89,6 +90,8 @@ class Relay:
         targets = [providers.Upstream(*target) for target in compat.running_targets()]
         self.settings = settings.parse(values, targets)
         keys.remember(self.settings.keys)
+        for doubt in routing.doubtful(self.settings):
+            logger.warning("%s", doubt)
         self.writing.configure(scrub=self.settings.scrub, patterns=self.settings.scrub_patterns)
         try:
             history.configure(self.settings.history)

@@ -119,6 +119,19 @@ def provider_of(settings: Settings, model: str) -> tuple[Provider, str]:
     return settings.providers[0], model
 
 
+def doubtful(settings: Settings) -> list[str]:
+    """Targets that begin with a provider's name which is none of the relay's: the first one is asked for them. It may
+    be meant so, gateways name their models like that."""
+    ours = {provider.name for provider in settings.providers}
+    targets = (*settings.fallback, *settings.model_map.values()) if ours else ()
+    names = {target: target.partition("/")[0] for target in targets if "/" in target}
+    return [
+        f"{target}: {name} is none of relay_providers; {settings.providers[0].name} will be asked for {target!r}"
+        for target, name in names.items()
+        if name not in ours
+    ]
+
+
 def _place(settings: Settings, target: Upstream, mapped: str) -> Place:
     if not settings.providers:
         upstream = settings.upstream_for(target)

@@ -102,6 +102,13 @@ async def test_the_model_map_crosses_providers(proxy) -> None:
         assert client.metadata["relay"]["options"]["model_map"] == {"gpt-6-luna": "b"}
 
 
+async def test_a_target_at_nobody_that_is_known_is_pointed_out(proxy, caplog) -> None:
+    second = Upstream(listing("b"))
+    async with behind_one_port(proxy, listing("a"), second, relay_fallback="two/b,three/c"):
+        assert "three/c: three is none of relay_providers; one will be asked for 'three/c'" in caplog.text
+        assert "two/b" not in caplog.text
+
+
 async def test_the_lists_are_put_together_and_an_alias_stands_among_them(proxy) -> None:
     second = Upstream(listing("b", "text-embedding-3-small", context_length=64000))
     opts = {"relay_model_map": "gpt-6*=two/b,tiny=one/a"}
