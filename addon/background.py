@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 import threading
+import weakref
 from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -34,7 +35,7 @@ class RelayError(Exception):
 
 
 class RelayProcess:
-    """A relay that listens. It goes on when this program ends without having stopped it."""
+    """A relay that listens. It ends with this program at the latest: nobody would read its log any more."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.url = ""
@@ -45,6 +46,8 @@ class RelayProcess:
         # Somebody must read, or the relay would stand still once the pipe is full.
         self._reading = threading.Thread(target=self._read, name="codex-relay log", daemon=True)
         self._reading.start()
+        # Also at exit. Popen spares one that has ended, and a fork of this program does not know it as its child.
+        weakref.finalize(self, process.terminate)
 
     @property
     def pid(self) -> int:

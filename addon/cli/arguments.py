@@ -58,7 +58,7 @@ def speed(text: str) -> float:
 
 
 def port(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 0 < int(text) < 65536:
+    if not text.isascii() or not text.isdigit() or len(text) > 9 or not 0 < int(text) < 65536:
         raise argparse.ArgumentTypeError(f"{text!r} is no port; give a number from 1 to 65535")
     return int(text)
 
@@ -69,6 +69,10 @@ def upstream_url(text: str) -> str:
         usable = url.scheme in {"http", "https"} and url.hostname and (url.port or 1) and not url.query
     except ValueError:
         usable = False
-    if not usable or "@" in text:
+    if "@" in text:  # not repeated: it holds a password
+        raise argparse.ArgumentTypeError(
+            "a user name or password in the URL is not supported; put the key in an environment variable"
+        )
+    if not usable:
         raise argparse.ArgumentTypeError(f"{text!r} is no base URL; give one such as https://api.example.com/v1")
     return text.rstrip("/")

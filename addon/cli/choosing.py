@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from relay_translate.catalog import CatalogModel
 
 KEY = "CODEX_RELAY_API_KEY"
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_SHOUTED = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+")
 UPSTREAM = "upstream"  # the name of a provider that is given by its address
 
 
@@ -113,17 +116,31 @@ def chosen(arguments: argparse.Namespace, environ: Mapping[str, str] = os.enviro
 
 def by_words(arguments: argparse.Namespace, environ: Mapping[str, str] = os.environ) -> Chosen | None:
     """As the arguments say, else CODEX_RELAY_PROVIDERS, _PROVIDER or _UPSTREAM; a server that is given by its address
-    takes the key in CODEX_RELAY_API_KEY, or in the variable that names."""
+    takes the key in CODEX_RELAY_API_KEY, or in the variable that names, unless that is another place's."""
     names = ("providers", "provider", "upstream")
+    places = [place for name in names if (place := environ.get(f"CODEX_RELAY_{name.upper()}", "").strip().rstrip("/"))]
     named = {name: getattr(arguments, name) or "" for name in names}
     if not any(named.values()):
         found = {name: environ.get(f"CODEX_RELAY_{name.upper()}", "").strip() for name in names}
         first = next((name for name in names if found[name]), "")
         named = {name: found[name] if name == first else "" for name in names}
-    key = environ.get(KEY, "").strip()
-    if named["upstream"] and key:
-        named["provider"] = f"{UPSTREAM}={named['upstream']}#{key if key in environ else KEY}"
+    is_its_key = not places or named["upstream"].rstrip("/") in places
+    if named["upstream"] and is_its_key and (variable := key_variable(environ)):
+        named["provider"] = f"{UPSTREAM}={named['upstream']}#{variable}"
     return chosen(argparse.Namespace(**named), environ)
+
+
+def key_variable(environ: Mapping[str, str]) -> str:
+    """The variable that holds the key of CODEX_RELAY_API_KEY: the one that it names, or itself; "" for none."""
+    text = environ.get(KEY, "").strip()
+    return named_variable(text, environ) or (KEY if text else "")
+
+
+def named_variable(text: str, environ: Mapping[str, str]) -> str:
+    """The environment variable that is named where a key may stand: NAME, $NAME, env:NAME. "" for a key itself."""
+    if text.startswith(("$", "env:")):
+        return text.removeprefix("$").removeprefix("env:").strip("{}")
+    return text if (VARIABLE.fullmatch(text) and text in environ) or _SHOUTED.fullmatch(text) else ""
 
 
 def by_environment(environ: Mapping[str, str] = os.environ) -> Chosen:

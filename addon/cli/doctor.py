@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
+from addon.cli import choosing
 from addon.cli.arguments import upstream_url
 from addon.cli.serving import ServeError
 
@@ -18,11 +19,9 @@ if TYPE_CHECKING:
     from addon.doctor.examination import Examination
     from addon.providers import Provider
 
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SHOWN_VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)*")  # no key looks like this, so that it may be repeated
 _COLOURS = {"ok": "32", "warning": "33", "failed": "31", "skipped": "2"}
 _WIDEST = 12  # characters of what a finding is about
-_UPSTREAM = "upstream"  # the name of a provider that is given by its address
 
 
 def add(commands: Any) -> None:
@@ -91,9 +90,9 @@ def _provider(arguments: argparse.Namespace, variable: str, environ: Mapping[str
     if not (upstream or text or arguments.relay):
         text = environ.get("CODEX_RELAY_PROVIDER", "").strip()
         if not text and (upstream := environ.get("CODEX_RELAY_UPSTREAM", "").strip()):
-            variable = variable or _key_of_environment(environ)
+            variable = variable or choosing.key_variable(environ)
     if upstream:
-        text = f"{_UPSTREAM}={upstream}"
+        text = f"{choosing.UPSTREAM}={upstream}"
     if not text:
         return None
     if variable:
@@ -104,16 +103,12 @@ def _provider(arguments: argparse.Namespace, variable: str, environ: Mapping[str
         raise ServeError(str(error)) from None
 
 
-def _key_of_environment(environ: Mapping[str, str]) -> str:
-    """CODEX_RELAY_API_KEY holds the key, or names the variable that does."""
-    value = environ.get("CODEX_RELAY_API_KEY", "").strip().removeprefix("$").removeprefix("env:").strip("{}")
-    return value if value in environ else "CODEX_RELAY_API_KEY" if value else ""
-
-
 def variable_name(value: str, environ: Mapping[str, str]) -> str:
     """NAME, $NAME or env:NAME -> NAME; "" stays. Raises ServeError, which does not repeat what could be a key."""
     name = value.removeprefix("$").removeprefix("env:").strip("{}")
-    if name and (not _VARIABLE.fullmatch(name) or (name not in environ and not _SHOWN_VARIABLE.fullmatch(name))):
+    if name and (
+        not choosing.VARIABLE.fullmatch(name) or (name not in environ and not _SHOWN_VARIABLE.fullmatch(name))
+    ):
         raise ServeError(
             "--api-key takes the name of an environment variable, not the key itself, which others could see in the "
             "list of processes; export the key and give its name"

@@ -37,7 +37,7 @@ def _wrong(text: str, why: str) -> argparse.ArgumentTypeError:
 
 
 def listen_port(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) > 65535:
+    if not text.isascii() or not text.isdigit() or len(text) > 9 or int(text) > 65535:
         raise _wrong(text, "is no port; give a number from 1 to 65535, or 0 for a free one")
     return int(text)
 

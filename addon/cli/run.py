@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from addon.cli import choosing
+from addon.cli import choosing, serving
 from addon.cli.serving import ServeError
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ async def _play(session: Session) -> int:
         if session.web:
             session.tell(f"mitmweb: {session.web}")
         session.tell(start.summary)
-        session.explain(shlex.join(start.command))
+        session.explain(serving.for_showing(start.command))
         status = await _codex(start)
         if relay.returncode is not None:
             last = "\n".join(_lines(session.log)[-LOG_TAIL:])
@@ -165,7 +165,7 @@ async def _relay(session: Session) -> AsyncIterator[asyncio.subprocess.Process]:
     command = processes.mitmproxy_tool("mitmweb" if session.web else "mitmdump", *options)
     environment = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
     session.explain(f"log {session.log}")
-    session.explain(f"relay {shlex.join(options)}".replace(session.token, "..."))
+    session.explain(f"relay {serving.for_showing(options)}")
     with session.log.open("wb") as log:
         async with processes.running(command, Path.cwd(), environment, stdout=log.fileno()) as process:
             yield process
@@ -292,7 +292,10 @@ def _no_proxy(environ: Mapping[str, str]) -> dict[str, str]:
 async def _codex(start: Start) -> int:
     """Codex on our own terminal and in our own process group, so that keys, sizes and Ctrl-Z are between those two."""
     with _signals() as forward:
-        process = await asyncio.create_subprocess_exec(*start.command, env=start.environment)
+        try:
+            process = await asyncio.create_subprocess_exec(*start.command, env=start.environment)
+        except OSError as error:
+            raise ServeError(f"{start.command[0]} can't be started: {error.strerror or error}") from None
         forward(process)
         status = await process.wait()
     return status if status >= 0 else 128 - status

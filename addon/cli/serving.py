@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -10,6 +12,7 @@ from urllib.parse import urlsplit
 from addon import demo, processes
 
 PORT = 4444
+_SECRET = re.compile(r"(?i)((?:--set=)?[\w.-]*(?:key|token|password|secret|auth)[\w.-]*\s*=)(?!env:).+", re.DOTALL)
 
 
 class ServeError(Exception):
@@ -47,6 +50,11 @@ def check_folder(passed_on: Sequence[str]) -> None:
         why = f"~/.mitmproxy can't be made: {getattr(error, 'strerror', '') or error}"
     if why:
         raise ServeError(f"{why}, where mitmproxy keeps its certificates; name another folder: -- --set confdir=DIR")
+
+
+def for_showing(words: Sequence[str]) -> str:
+    """A command line as it may be printed or logged: without what was set as a key or a password."""
+    return shlex.join(_SECRET.sub(r"\1...", word) if _SECRET.fullmatch(word) else word for word in words)
 
 
 def relay_options(upstream: str, port: int) -> list[str]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
-import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from addon.cli import choosing, environment, serving
+from addon.cli.choosing import KEY
 from addon.cli.environment import BIND, UPSTREAM, Given
 from addon.cli.serving import PORT, ServeError, UsageError
 
@@ -20,10 +19,7 @@ if TYPE_CHECKING:
     from addon.providers import Provider
 
 ANNOUNCE = Path(__file__).with_name("announce.py")
-KEY = "CODEX_RELAY_API_KEY"
 WEB_PORT = 8081  # mitmweb's own default
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_SHOUTED = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+")
 
 
 def add(commands: Any) -> None:
@@ -146,15 +142,31 @@ def _where(given: Given, environ: Mapping[str, str]) -> Plan:
     assert choice is not None
     if choice.several:
         return Plan(given, choice.providers, choice.several, notes=_no_single_key(given))
-    option, variables = _key(given, environ)
     provider = choice.providers[0]
-    if "api-key" in given.values:
+    foreign = _foreign_key(given, environ, provider)
+    option, variables = ("", {}) if foreign else _key(given, environ)
+    if "api-key" in given.values and not foreign:
         own = option and (variables.get(KEY) or environ.get(option.removeprefix("env:"), "").strip())
         provider = replace(provider, key=own or provider.key)
     if not option and "--api-key" not in given.sources.values() and named["provider"]:
         if provider.key:
             option = f"env:{provider.variable}"
-    return Plan(given, (provider,), key=option, variables=variables)
+    return Plan(given, (provider,), key=option, variables=variables, notes=foreign)
+
+
+def _foreign_key(given: Given, environ: Mapping[str, str], provider: Provider) -> tuple[str, ...]:
+    """Why a key that stands in CODEX_RELAY_API_KEY is not for this provider, in a note: it was put there for the place
+    that another variable names, which a flag has displaced; or the named provider has a key of its own."""
+    source = given.sources.get("api-key", "")
+    if not source or source.startswith("--"):
+        return ()
+    if given.get("provider") and provider.key:
+        return (f"{source} is not used: {provider.name} has its own key in {provider.variable}",)
+    for name in ("upstream", "provider", "providers"):
+        other = environ.get(f"CODEX_RELAY_{name.upper()}", "").strip()
+        if other and other.rstrip("/") != str(given.get(name) or "").rstrip("/"):
+            return (f"{source} is not used: it is for CODEX_RELAY_{name.upper()}; name this key by --api-key",)
+    return ()
 
 
 def _source(given: Given) -> str:
@@ -176,13 +188,9 @@ def _key(given: Given, environ: Mapping[str, str]) -> tuple[str, dict[str, str]]
     text, source = given.get("api-key"), given.sources.get("api-key", "")
     if not text:
         return "", {}
-    name = ""
-    if text.startswith(("$", "env:")):
-        name = text.removeprefix("$").removeprefix("env:").strip("{}")
-        if not _VARIABLE.fullmatch(name):
-            raise UsageError(f"{source}: what follows $ or env: is not the name of an environment variable")
-    elif (_VARIABLE.fullmatch(text) and text in environ) or _SHOUTED.fullmatch(text):
-        name = text
+    name = choosing.named_variable(text, environ)
+    if text.startswith(("$", "env:")) and not choosing.VARIABLE.fullmatch(name):
+        raise UsageError(f"{source}: what follows $ or env: is not the name of an environment variable")
     if not name:
         return f"env:{KEY}", {KEY: text}
     if not environ.get(name, "").strip():
@@ -232,7 +240,7 @@ def run(arguments: argparse.Namespace) -> int:
     _check(made, passed_on)
     tool = "mitmweb" if "start web" in vars(arguments) else "mitmdump"
     shown = [*_mitmproxy_options(made, passed_on), *(_web(passed_on) if tool == "mitmweb" else []), *passed_on]
-    print(f"The same as: {tool} {shlex.join(shown)}", flush=True)
+    print(f"The same as: {tool} {serving.for_showing(shown)}", flush=True)
     own = ["-s", str(ANNOUNCE)]
     if "start no-models" in vars(arguments):
         own += ["--set", "announce_models=false"]

@@ -31,7 +31,12 @@ _BACKUP = "{name}.before-codex-relay-{digest}{suffix}"
 WITH_RELAY = "{name}.with-codex-relay-{digest}{suffix}"
 _ABSENT = ".absent"  # there was no file
 _TABLE = re.compile(rf"\s*\[\s*model_providers\s*\.\s*{re.escape(PROVIDER)}\s*\]")
-_SECRET = re.compile(r"(?i)((?:token|key|secret|password|authorization)[\w.\"-]*\s*=\s*)(['\"]).+")
+_QUOTED = re.compile(r"""(?:([\w-]+|"[^"]*"|'[^']*')(\s*=\s*))?("(?:[^"\\]|\\.)*"|'[^']*')(?!\s*=)""")
+_ASSIGNMENT = re.compile(r"""\s*(?:[\w. \t-]|"[^"]*"|'[^']*')+=""")
+_HEADER = re.compile(r"\s*\[+\s*\w")
+_SHOWN = ("name", "model", "model_provider", "base_url", "wire_api", "model_catalog_url", "model_catalog_json")
+_SHOWN_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")  # no key looks like this
+_BOM = "\ufeff"  # Windows editors put it there, and Codex reads past it
 
 
 class ConfigFileError(Exception):
@@ -62,13 +67,17 @@ def read(home: Path) -> ConfigFile:
     path = home / "config.toml"
     try:
         text = path.read_bytes().decode()
-        return ConfigFile(path, text, tomllib.loads(text.replace("\r\n", "\n")))
+        return ConfigFile(path, text, _parsed(text))
     except FileNotFoundError:
         return ConfigFile(path, None, {})
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigFileError(f"{path} can't be read: {getattr(error, 'strerror', None) or error}") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigFileError(f"{path} is not valid TOML ({error}); mend it first, nothing was changed") from None
+
+
+def _parsed(text: str) -> Json:
+    return tomllib.loads(text.removeprefix(_BOM).replace("\r\n", "\n"))
 
 
 # --- the merge --------------------------------------------------------------------------------------------------------
@@ -84,8 +93,9 @@ def merged(file: ConfigFile, entry: Entry, own_catalog: Path) -> str:
             del table["model_catalog_json"]
         _put(table, entry)
 
+    _check_tables(file)
     text = _rewritten(file.text or "", change, entry)
-    expected = tomllib.loads((file.text or "").replace("\r\n", "\n"))
+    expected = _parsed(file.text or "")
     change(expected)
     return _checked(file, text, expected, f"; put this into it by hand:\n\n{config_text(entry)}")
 
@@ -110,7 +120,8 @@ def without(file: ConfigFile, before: Json, own_catalog: Path) -> str:
             if not providers:
                 del table["model_providers"]
 
-    expected = tomllib.loads((file.text or "").replace("\r\n", "\n"))
+    _check_tables(file)
+    expected = _parsed(file.text or "")
     change(expected)
     if PROVIDER not in before.get("model_providers", {}):
         with contextlib.suppress(ConfigFileError):
@@ -145,6 +156,7 @@ def _rewritten(text: str, change: Change, entry: Entry | None = None) -> str:
     """`text`, changed. What is new stands at the beginning and at the end, so that no comment comes between."""
     import tomlkit
 
+    mark, text = text[: text.startswith(_BOM)], text.removeprefix(_BOM)
     line_feeds = text.count("\n")
     dos = line_feeds > 0 and text.count("\r\n") == line_feeds
     text = text.replace("\r\n", "\n") if dos else text
@@ -164,13 +176,22 @@ def _rewritten(text: str, change: Change, entry: Entry | None = None) -> str:
         text = text if entry else text.lstrip("\n")
     except (ValueError, KeyError, TypeError, AttributeError):  # tomlkit does not know its way in every legal file
         return ""
-    return text.replace("\n", "\r\n") if dos else text
+    return mark + (text.replace("\n", "\r\n") if dos else text)
+
+
+def _check_tables(file: ConfigFile) -> None:
+    """Raises ConfigFileError over what stands where the entry goes and is no table, to Codex neither."""
+    providers = file.table.get("model_providers", {})
+    ours = providers.get(PROVIDER, {}) if isinstance(providers, dict) else {}
+    for name, value in (("model_providers", providers), (f"model_providers.{PROVIDER}", ours)):
+        if not isinstance(value, dict):
+            raise ConfigFileError(f"{file.path}: {name} is no table; mend it first, nothing was changed")
 
 
 def _checked(file: ConfigFile, text: str, expected: Json, advice: str) -> str:
     """`text`, which must say what is expected: an editor that goes wrong must not cost anybody their settings."""
     try:
-        good = tomllib.loads(text.replace("\r\n", "\n")) == expected
+        good = _parsed(text) == expected
     except tomllib.TOMLDecodeError:
         good = False
     if not good:
@@ -185,9 +206,23 @@ def difference(before: str, after: str) -> list[str]:
 
 
 def _masked(line: str) -> str:
-    if "env_key" in line or toml_value(TOKEN) in line:
+    """A line of the difference, in which only what the entry itself is made of can be read: one line may hold several
+    tables, and a header of any name may hold a key."""
+    if _HEADER.match(line[1:]):
         return line
-    return _SECRET.sub(r"\1\2...\2", line)
+    named = _ASSIGNMENT.match(line[1:])
+    if not named or '"""' in line or "'''" in line:  # a value of several lines, or its beginning
+        return f"{line[0]}{named[0] if named else ''} ..."
+    return _QUOTED.sub(_shown, line)
+
+
+def _shown(found: re.Match[str]) -> str:
+    name, value = (found[1] or "").strip("\"'"), found[3][1:-1]
+    is_ours = name == "experimental_bearer_token" and value == TOKEN
+    is_variable = name == "env_key" and _SHOWN_VARIABLE.fullmatch(value)
+    if is_ours or is_variable or (name in _SHOWN and "@" not in value):
+        return found[0]
+    return f"{found[1] or ''}{found[2] or ''}{found[3][0]}...{found[3][0]}"
 
 
 def remarks(file: ConfigFile, entry: Entry, own_catalog: Path) -> list[str]:
@@ -217,7 +252,7 @@ def _profiles(file: ConfigFile) -> list[tuple[str, Json]]:
     found = [(name, table) for name, table in tables.items()] if isinstance(tables, dict) else []
     for path in sorted(file.path.parent.glob("*.config.toml")):
         with contextlib.suppress(OSError, ValueError):
-            found.append((path.name.removesuffix(".config.toml"), tomllib.loads(path.read_text())))
+            found.append((path.name.removesuffix(".config.toml"), _parsed(path.read_bytes().decode())))
     return [(name, table) for name, table in found if isinstance(table, dict)]
 
 
@@ -226,6 +261,9 @@ def _profiles(file: ConfigFile) -> list[tuple[str, Json]]:
 
 def write(file: ConfigFile, text: str, kept_as: str = _BACKUP) -> Path:
     """Put `text` in the file's place and keep the older one beside it. Returns the backup. Raises ConfigFileError."""
+    # Providers were asked in between, which takes seconds; Codex itself writes here too.
+    if read(file.path.parent).text != file.text:
+        raise ConfigFileError(f"{file.path} was changed by somebody else just now; nothing was written, try again")
     digest = _digest(text)
     backup = _backup_path(file, digest, kept_as)
     with _told(file.path):
@@ -264,7 +302,7 @@ def before_relay(file: ConfigFile) -> Json:
     """What stood in the file when it last named another provider than the relay; nothing when nobody knows."""
     for path in reversed(backups(file)):
         with contextlib.suppress(OSError, ValueError):
-            table = tomllib.loads(path.read_bytes().decode().replace("\r\n", "\n"))
+            table = _parsed(path.read_bytes().decode())
             if table.get("model_provider") != PROVIDER:
                 return table
     return {}
@@ -297,6 +335,8 @@ def _replace(path: Path, text: str, mode: int) -> None:
         with os.fdopen(handle, "wb") as out:
             out.write(text.encode())
             os.fchmod(out.fileno(), mode)
+            out.flush()
+            os.fsync(out.fileno())  # before the name is: a power cut must not leave an empty file
         os.replace(part, path)
     except BaseException:
         Path(part).unlink(missing_ok=True)

@@ -63,7 +63,8 @@ class Entry:
 
     def __post_init__(self) -> None:
         if self.key_variable and not _VARIABLE.fullmatch(self.key_variable):
-            raise EntryError(f"{self.key_variable!r} is not the name of an environment variable")
+            # Not repeated: it may be the key itself.
+            raise EntryError("what is given for env_key is not the name of an environment variable, such as MY_KEY")
 
     @property
     def needs_catalog_file(self) -> bool:

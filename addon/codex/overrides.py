@@ -25,7 +25,7 @@ def profile_in(words: Sequence[str], table: Mapping[str, Any]) -> str:
 def entry_id(table: Mapping[str, Any], entry: Entry) -> str:
     """A name for the entry's table. Codex merges it with a table of the same name in the user's file, where any other
     key (env_key, auth, query_params ...) would stay in force."""
-    same = (table.get("model_providers") or {}).get(PROVIDER) or {}
+    same = _inner(_inner(table, "model_providers"), PROVIDER)
     return PROVIDER if same.keys() <= entry.provider.keys() else f"{PROVIDER}-run"
 
 
@@ -35,7 +35,7 @@ def past_the_file(table: Mapping[str, Any], profile: str, entry: Entry, window: 
     A profile wins over -c (in Codex 0.40 and 0.107; later ones refuse it); a window that is set holds for every
     model; a model for reviews, and those of Codex's memories, would be asked of this provider. window: the model's."""
     settings: Json = {}
-    chosen = (table.get("profiles") or {}).get(profile) or {}
+    chosen = _inner(_inner(table, "profiles"), profile)
     for name in chosen.keys() & entry.top.keys():
         settings[f"profiles.{profile}.{name}"] = entry.top[name]
     if window and "model_context_window" in table:
@@ -44,9 +44,15 @@ def past_the_file(table: Mapping[str, Any], profile: str, entry: Entry, window: 
             settings["model_auto_compact_token_limit"] = window * 9 // 10  # Codex's own default
     if "review_model" in table:
         settings["review_model"] = entry.model
-    if (table.get("features") or {}).get("memories"):
+    if _inner(table, "features").get("memories"):
         settings |= dict.fromkeys(("memories.extract_model", "memories.consolidation_model"), entry.model)
     return [word for name, value in settings.items() for word in ("-c", f"{name}={toml_value(value)}")]
+
+
+def _inner(table: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """The table of this name inside; an empty one for what is none: of that Codex complains itself."""
+    value = table.get(name)
+    return value if isinstance(value, Mapping) else {}
 
 
 def _last_value(words: Sequence[str], short: str, long: str, setting: str) -> str:

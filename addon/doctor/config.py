@@ -70,11 +70,11 @@ def look(
 ) -> Settled:
     """What `home`/config.toml says, with findings. folder: the one Codex is started in. Never raises."""
     path = home / "config.toml"
-    if not path.exists():
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
         missing = warning(ABOUT, f"there is no {path}: Codex goes to its own provider", _MAKE)
         return Settled(findings=(missing,))
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         return Settled(findings=(failed(ABOUT, f"{path} can't be read: {why}", "make it a text file of yours"),))
@@ -82,6 +82,8 @@ def look(
         wrong = failed(ABOUT, f"{path} is not valid TOML: {one_line(str(error))}", "correct that place of the file")
         return Settled(findings=(wrong,))
     looking = _Looking(path, version, environ, upstream, table)
+    if wrong_types := list(_types(looking)):
+        return Settled(findings=tuple(wrong_types))
     found = list(_profile(looking))
     settled = _settle(looking)
     found += [*_provider(looking, settled), *_others(looking, folder)]
@@ -102,6 +104,18 @@ def _settle(looking: _Looking) -> Settled:
         env_key=_text(entry.get("env_key")),
         relay="" if _is_provider(looking, base_url) else base_url,
     )
+
+
+def _types(looking: _Looking) -> Iterator[Finding]:
+    """Values of another type than Codex takes there: it does not start."""
+    for name in ("model", "model_provider", "profile"):
+        if not isinstance(looking.table.get(name, ""), str):
+            yield failed(ABOUT, f"{name} is not a string: Codex does not start", 'put the value in quotes, "..."')
+    providers = looking.table.get("model_providers", {})
+    for name, value in (providers if isinstance(providers, dict) else {"": providers}).items():
+        if not isinstance(value, dict):
+            where = f"model_providers.{name}".rstrip(".")
+            yield failed(ABOUT, f"{where} is no table: Codex does not start", f"write [{where}], or remove it")
 
 
 def _profile(looking: _Looking) -> Iterator[Finding]:
@@ -284,7 +298,7 @@ def _others(looking: _Looking, folder: Path | None) -> Iterator[Finding]:
 
 def _differing(looking: _Looking, path: Path, keys: tuple[str, ...]) -> list[tuple[str, str]]:
     try:
-        other = tomllib.loads(path.read_text(encoding="utf-8"))
+        other = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError):
         return []
     return [

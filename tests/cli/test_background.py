@@ -11,7 +11,7 @@ import tomllib
 import pytest
 
 import addon
-from addon import RelayError, RelayProcess, background, start
+from addon import RelayError, RelayProcess, background, processes, start
 from addon.scripted import answer
 from tests.cli.running import REPOSITORY
 from tests.cli.test_record import KEY, upstream
@@ -59,6 +59,30 @@ def test_a_log_that_nobody_reads_does_not_stop_the_relay() -> None:
     relay._until_listening(20)
     assert relay.wait(20) == 0
     assert len(relay.log) == background.KEPT
+
+
+PROGRAM = """\
+import os, subprocess, sys
+from addon.background import RelayProcess
+quiet = "import socket, time; s = socket.create_server(('127.0.0.1', 0)); port = s.getsockname()[1]; " \\
+    "print(f'codex-relay listens on http://127.0.0.1:{port}/v1', flush=True); time.sleep(60)"
+relay = RelayProcess(subprocess.Popen([sys.executable, "-c", quiet], stdout=subprocess.PIPE, text=True))
+relay._until_listening(20)
+if not os.fork():
+    sys.exit()  # a fork that ends is not the program
+os.wait()
+print(relay.port, relay.poll())
+"""
+
+
+def test_it_ends_with_the_program_that_started_it() -> None:
+    done = subprocess.run([sys.executable, "-c", PROGRAM], cwd=REPOSITORY, capture_output=True, text=True, timeout=60)
+    port, state = done.stdout.split()
+    assert state == "None", done.stderr
+    deadline = time.monotonic() + 10
+    while processes.why_not_listen(int(port)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not processes.why_not_listen(int(port))
 
 
 def test_one_that_never_listens_is_stopped_when_the_time_is_over() -> None:

@@ -7,11 +7,12 @@ import os
 import stat
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from addon import cli, processes
-from addon.codex.config_file import ConfigFile, merged, without
+from addon.codex.config_file import ConfigFile, ConfigFileError, merged, read, without, write
 from addon.codex.entry import Entry, EntryError, config_text, override_words
 from addon.codex.versions import NEWEST, parse
 from tests.cli.listing import KEY, Provider, provider
@@ -90,8 +91,9 @@ def test_the_provider_is_never_called_openai(title: str) -> None:
 
 @pytest.mark.parametrize("name", ["MY-KEY", "1KEY", "A B", "sk-123"])
 def test_an_illegal_key_variable_is_refused(name: str) -> None:
-    with pytest.raises(EntryError, match="is not the name of an environment variable"):
+    with pytest.raises(EntryError, match="is not the name of an environment variable") as refused:
         entry(key_variable=name)
+    assert name not in str(refused.value)  # it may be the key
 
 
 # --- merging ----------------------------------------------------------------------------------------------------------
@@ -110,20 +112,25 @@ LAYOUTS = {
     "no line feed at the end": "[tui]\nx=1",
     "line ends of Windows": 'model="a"\r\n\r\n[tui]\r\nx=1\r\n',
     "arrays of tables": '[[hooks]]\nx=1\n[[hooks]]\nx=2\n[model_providers.a.auth]\ncommand="x"\n',
+    "the mark of Windows editors": '\ufeffmodel = "a"\n[tui]\nx=1\n',
     "quoted keys": '"model" = "a"\n[projects."/x y"]\ntrust_level = "trusted"\n',
 }  # fmt: skip
 
 
 def file_of(text: str) -> ConfigFile:
-    return ConfigFile(Path("config.toml"), text, tomllib.loads(text.replace("\r\n", "\n")))
+    return ConfigFile(Path("config.toml"), text, loaded(text))
+
+
+def loaded(text: str) -> dict[str, Any]:
+    return tomllib.loads(text.removeprefix("\ufeff").replace("\r\n", "\n"))
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_merging_changes_the_entry_and_nothing_else(layout: str) -> None:
     before = LAYOUTS[layout]
-    table = tomllib.loads(before.replace("\r\n", "\n"))
+    table = loaded(before)
     text = merged(file_of(before), entry(), Path("/catalog.json"))
-    after = tomllib.loads(text.replace("\r\n", "\n"))
+    after = loaded(text)
     assert after.pop("model") == "some-model"
     assert after.pop("model_provider") == "relay"
     ours = after["model_providers"].pop("relay")
@@ -143,12 +150,10 @@ def test_merging_changes_the_entry_and_nothing_else(layout: str) -> None:
 @pytest.mark.parametrize("layout", [name for name in LAYOUTS if "older" not in name])
 def test_taking_the_entry_out_leaves_what_was_there(layout: str) -> None:
     before = LAYOUTS[layout]
-    table = tomllib.loads(before.replace("\r\n", "\n"))
+    table = loaded(before)
     text = merged(file_of(before), entry(), Path("/catalog.json")) + '\n[projects."/new"]\ntrust_level = "trusted"\n'
     taken = without(file_of(text), table, Path("/catalog.json"))
-    assert tomllib.loads(taken.replace("\r\n", "\n")) == table | {
-        "projects": {**table.get("projects", {}), "/new": {"trust_level": "trusted"}}
-    }
+    assert loaded(taken) == table | {"projects": {**table.get("projects", {}), "/new": {"trust_level": "trusted"}}}
 
 
 def test_an_own_catalog_file_is_left_out_where_codex_asks_for_the_models() -> None:
@@ -264,6 +269,46 @@ def test_a_key_in_the_file_is_not_shown(home: Path, capsys: pytest.CaptureFixtur
     assert secret not in printed.out + printed.err
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        'model_providers = { o = { env_key = "OK", experimental_bearer_token = "SECRET" } }\n',
+        '[model_providers]\nrelay = { http_headers = { "X-Anything" = \'SECRET\' }, query_params = {a="SECRET"} }\n',
+        'model_providers.relay.env_key = "sk-SECRET"\n',
+        'model_providers = { relay = { auth = { command = "c", args = ["SECRET", "SECRET"] } } }\n',
+        '[model_providers.relay]\nbase_url = "https://me:SECRET@example.com/v1"\n',
+        '[model_providers.relay]\nexperimental_bearer_token = """\nSECRET"""\n',
+    ],
+)
+def test_no_key_is_shown_wherever_it_stands(text: str, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (home / "config.toml").write_text(text)
+    assert config(home, "--write") == 0
+    printed = capsys.readouterr()
+    assert "SECRET" not in printed.out + printed.err
+    assert 'base_url = "http://127.0.0.1:4444/v1"' in printed.out
+    assert 'experimental_bearer_token = "relay"' in printed.out
+
+
+@pytest.mark.parametrize(
+    "text", ['model_providers = "x"\n', "[model_providers]\nrelay = 3\n", "[[model_providers]]\na=1\n"]
+)
+def test_what_is_no_table_is_said_to_be_none(text: str, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (home / "config.toml").write_text(text)
+    for what in (["--write"], ["--undo", "--keep-changes"]):
+        assert config(home, *what) == 1
+        assert "is no table; mend it first, nothing was changed" in capsys.readouterr().err
+    assert (home / "config.toml").read_text() == text
+
+
+def test_what_somebody_wrote_meanwhile_is_not_lost(home: Path) -> None:
+    file = read(home)
+    (home / "config.toml").write_text(MINE + "# new\n")
+    with pytest.raises(ConfigFileError, match="was changed by somebody else just now; nothing was written"):
+        write(file, "model = 'x'\n")
+    assert [path.name for path in home.iterdir()] == ["config.toml"]
+    assert (home / "config.toml").read_text() == MINE + "# new\n"
+
+
 def test_what_wins_over_the_entry_is_pointed_out(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (home / "config.toml").write_text(
         'profile = "work"\nmodel_catalog_json = "/c.json"\nmodel_context_window = 9\n'
@@ -284,7 +329,7 @@ def test_what_wins_over_the_entry_is_pointed_out(home: Path, capsys: pytest.Capt
     [
         (["--undo"], "was not written by codex-relay"),
         (["--keep-changes"], "--keep-changes goes with --undo"),
-        (["--env-key", "MY-KEY"], "'MY-KEY' is not the name of an environment variable"),
+        (["--env-key", "MY-KEY"], "is not the name of an environment variable, such as MY_KEY"),
         (["--codex-version", "latest"], "'latest' is no version of Codex; write it like 0.169.0"),
         (["--home", "/nowhere/at/all"], "there is no folder /nowhere/at/all"),
         (["--provider", "no-such"], "'no-such' is no known provider"),

@@ -62,6 +62,31 @@ def test_what_is_wrong_is_named(text: str, status: str, says: str, tmp_path: Pat
     assert found[0].remedy
 
 
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("model = 3\n", "model is not a string"),
+        ('model_provider = ["a"]\n', "model_provider is not a string"),
+        ('model_providers = "z"\n', "model_providers is no table"),
+        ("[[model_providers]]\na = 1\n", "model_providers is no table"),
+        ("[model_providers]\na = 1\n", "model_providers.a is no table"),
+    ],
+)
+def test_a_value_of_another_type_ends_codex(text: str, says: str, tmp_path: Path) -> None:
+    (found,) = settled(tmp_path, text).findings
+    assert (found.status, found.says) == ("failed", f"{says}: Codex does not start")
+
+
+def test_a_link_to_itself_is_not_a_missing_file(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").symlink_to("config.toml")
+    (found,) = config.look(tmp_path, parse("0.169.0"), {}, None).findings
+    assert found.status == "failed" and "can't be read" in found.says
+
+
+def test_the_mark_of_windows_editors_is_read_past(tmp_path: Path) -> None:
+    assert settled(tmp_path, '\ufeffmodel = "m"\n').model == "m"
+
+
 def test_versions_of_codex_differ(tmp_path: Path) -> None:
     def first(text: str, version: str) -> str:
         return settled(tmp_path, text, version).findings[0].says

@@ -99,8 +99,23 @@ def test_a_providers_own_variable_is_used_when_the_provider_is_named_and_not_for
     assert (named.options()["relay_profile"], named.key) == ("deepseek", "env:DEEPSEEK_API_KEY")
     assert planned("--upstream", named.first.upstream.url, DEEPSEEK_API_KEY="d").key == ""
     given = planned("--provider", "deepseek", DEEPSEEK_API_KEY="d", CODEX_RELAY_API_KEY="relays")
-    assert given.key == "env:CODEX_RELAY_API_KEY"
+    assert given.key == "env:DEEPSEEK_API_KEY"
+    assert given.notes == ("CODEX_RELAY_API_KEY is not used: deepseek has its own key in DEEPSEEK_API_KEY",)
+    assert planned("--provider", "deepseek", CODEX_RELAY_API_KEY="relays").key == "env:CODEX_RELAY_API_KEY"
     assert planned("--provider", "deepseek", "--api-key", "", DEEPSEEK_API_KEY="d").key == ""
+
+
+@pytest.mark.parametrize("words", [["--provider", "deepseek"], ["--upstream", "https://api.deepseek.com/v1"]])
+def test_a_key_goes_to_no_other_place_than_the_variable_beside_it_names(words: list[str]) -> None:
+    both = {"CODEX_RELAY_UPSTREAM": "https://openrouter.ai/api/v1", "CODEX_RELAY_API_KEY": "for-openrouter"}
+    plan = planned(*words, **both)
+    assert (plan.key, dict(plan.variables)) == ("", {})
+    assert "for-openrouter" not in repr([provider.key for provider in plan.providers])
+    assert plan.notes == (
+        "CODEX_RELAY_API_KEY is not used: it is for CODEX_RELAY_UPSTREAM; name this key by --api-key",
+    )
+    assert planned(**both).key == "env:CODEX_RELAY_API_KEY"
+    assert planned(*words, "--api-key", "mine", **both).key == "env:CODEX_RELAY_API_KEY"
 
 
 def test_one_key_is_not_for_several_providers() -> None:

@@ -103,6 +103,36 @@ def test_a_model_that_is_not_listed_is_in_the_catalog_all_the_same(tmp_path: Pat
     assert "unlisted" in {model["slug"] for model in told["catalog"]["models"]}
 
 
+def test_a_project_can_not_have_the_relay_run_its_files(tmp_path: Path, provider: Provider) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    for name in ("calendar", "mitmproxy"):  # one that mitmproxy imports, and mitmproxy itself
+        (project / f"{name}.py").write_text("raise SystemExit('run')\n")
+    code = "import sys; from addon.cli import main; sys.exit(main())"  # as installed: without the folder on the path
+    command = [sys.executable, "-P", "-c", code, "run", "--upstream", provider.url]
+    env = with_codex(tmp_path)
+    done = subprocess.run(command, env=env, cwd=project, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          timeout=60)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_codex_that_is_no_program_is_told(tmp_path: Path, provider: Provider) -> None:
+    (bad := tmp_path / "bad").write_text("no program")
+    bad.chmod(0o755)
+    done = run(["run", "--upstream", provider.url, "--codex", str(bad)], environment(tmp_path))
+    assert done.returncode == 1
+    assert f"codex-relay: {bad} can't be started: Exec format error\n" in done.stderr
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_a_key_among_the_options_is_not_told(tmp_path: Path, provider: Provider) -> None:
+    words = ["run", "--upstream", provider.url, "--verbose", "--set", f"relay_api_key={KEY}"]
+    done = run([*words, "--", "-c", f"model_providers.x.experimental_bearer_token={KEY}"], with_codex(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert "relay_api_key=..." in done.stderr
+    assert KEY not in done.stderr
+
+
 def test_a_refused_key_is_told_before_codex_starts(tmp_path: Path, provider: Provider) -> None:
     done = run(["run", "--provider", f"work={provider.url}#WORK_KEY"], with_codex(tmp_path, WORK_KEY="other"))
     assert done.returncode == 1
@@ -186,8 +216,12 @@ def test_without_codex_it_says_how_to_get_it(tmp_path: Path) -> None:
         ({}, {"CODEX_RELAY_UPSTREAM": "http://127.0.0.1:9/v1", "CODEX_RELAY_API_KEY": "sk-1"}, "127.0.0.1:9",
          "CODEX_RELAY_API_KEY"),
         ({"upstream": "http://127.0.0.1:9/v1"}, {"CODEX_RELAY_API_KEY": "MINE", "MINE": "sk-1"}, "127.0.0.1:9", "MINE"),
+        ({"upstream": "http://127.0.0.1:9/v1"}, {"CODEX_RELAY_API_KEY": "$MINE", "MINE": "sk-1"}, "127.0.0.1:9", "MINE"),
+        ({"upstream": "http://127.0.0.1:9/v1"}, {"CODEX_RELAY_API_KEY": "env:M", "M": "sk-1"}, "127.0.0.1:9", "M"),
         ({}, {"CODEX_RELAY_PROVIDER": "groq", "CODEX_RELAY_API_KEY": "sk-1"}, "groq", "GROQ_API_KEY"),
         ({"provider": "ollama"}, {"CODEX_RELAY_PROVIDER": "groq"}, "ollama", ""),
+        ({"upstream": "http://127.0.0.1:9/v1"},
+         {"CODEX_RELAY_API_KEY": "sk-1", "CODEX_RELAY_UPSTREAM": "https://openrouter.ai/api/v1"}, "127.0.0.1:9", ""),
     ],
 )  # fmt: skip
 def test_the_bare_commands_variables_count_here_too(
