@@ -23,7 +23,7 @@ OPTIONS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "relay_intercept_answers": (
             "",
             "A filter: answers of providers that match it wait, whole and before they are translated, for you to edit "
-            "and resume them (~all, ~c 200).",
+            "and resume them (~u responses; the client's own flow is looked at).",
         ),
         "relay_keep_flows": (
             "300",
