@@ -52,8 +52,7 @@ from .model_lists import ListFailed
 from .providers import Upstream
 from .recording.answer import response_object
 from .recording.scrub import Scrubber
-from .routing import Route as Way
-from .routing import choose, needs_of, options_for, place_for
+from .routing import Way, choose, needs_of, options_for, place_for
 from .served_models import NoModels, rewritten
 from .settings import Settings
 from .upstream import CREDENTIALS, chat_request, headers_down, models_request, read_headers

@@ -9,7 +9,7 @@ turn; one that begins with ↳ tells of the exchange with the provider, which st
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -52,7 +52,7 @@ def finish(flow: http.HTTPFlow, facts: Mapping[str, Any]) -> None:
 def finish_upstream(flow: http.HTTPFlow, facts: Mapping[str, Any]) -> None:
     """The linked flow. facts: those of the client's."""
     status = f"HTTP {flow.response.status_code}" if flow.response else one_line(flow.error.msg if flow.error else "")
-    parts = [_model(facts), str(facts.get("label") or facts.get("provider") or ""), status, facts.get("finish")]
+    parts = [model(facts), str(facts.get("label") or facts.get("provider") or ""), status, facts.get("finish")]
     tell(flow, "↳ " + _joined(parts))
     flow.metadata[WORDS] = words(facts, "upstream")
     flow.marked = flow.marked or UPSTREAM
@@ -83,7 +83,7 @@ def running_upstream(turn: Exchange) -> str:
 def comment(facts: Mapping[str, Any]) -> str:
     """`12.3k (11.9k cached) in, 210 out · 0.80 s first, 4.2 s · shell ×2 · model · provider · quirk think-tags`."""
     slow = "slow" if _is_slow(facts) else ""
-    told = [_end(facts), _failover(facts), _tokens(facts), _times(facts), slow, _calls(facts), _model(facts)]
+    told = [_end(facts), _failover(facts), tokens(facts), _times(facts), slow, _calls(facts), model(facts)]
     told.append(str(facts.get("label") or facts.get("provider") or ""))
     quirks = [str(name) for name in facts.get("quirks") or ()]
     told.append(f"quirk {', '.join(quirks)}" if quirks else "")
@@ -142,18 +142,6 @@ def _failover(facts: Mapping[str, Any]) -> str:
     return f"for {one_line(str(told.get('from')))}" if isinstance(told, Mapping) and not facts.get("error") else ""
 
 
-def _tokens(facts: Mapping[str, Any]) -> str:
-    """`12.3k (11.9k cached) in, 210 out`, or "" when the provider said nothing."""
-    usage = facts.get("usage")
-    if not isinstance(usage, Mapping):
-        return ""
-    details = usage.get("input_tokens_details")
-    cached = details.get("cached_tokens") if isinstance(details, Mapping) else None
-    about = "about " if facts.get("usage_estimated") else ""
-    note = f" ({short(cached)} cached)" if cached else ""
-    return f"{about}{short(usage.get('input_tokens'))}{note} in, {short(usage.get('output_tokens'))} out"
-
-
 def short(number: object) -> str:
     """12,345 as 12.3k: a list is looked over, not added up."""
     if not isinstance(number, int | float):
@@ -161,6 +149,18 @@ def short(number: object) -> str:
     if number < 10_000:
         return f"{number:.0f}"
     return f"{number / 1e3:.1f}k" if number < 999_950 else f"{number / 1e6:.1f}M"
+
+
+def tokens(facts: Mapping[str, Any], number: Callable[[object], str] = short) -> str:
+    """`12.3k (11.9k cached) in, 210 out`, or "" when the provider said nothing. number: how a count is written."""
+    usage = facts.get("usage")
+    if not isinstance(usage, Mapping) or not usage:
+        return ""
+    details = usage.get("input_tokens_details")
+    cached = details.get("cached_tokens") if isinstance(details, Mapping) else None
+    about = "about " if facts.get("usage_estimated") else ""
+    note = f" ({number(cached)} cached)" if cached else ""
+    return f"{about}{number(usage.get('input_tokens'))}{note} in, {number(usage.get('output_tokens'))} out"
 
 
 def _timing(facts: Mapping[str, Any], name: str) -> float | None:
@@ -189,7 +189,7 @@ def _calls(facts: Mapping[str, Any]) -> str:
     return ", ".join(name if count == 1 else f"{name} ×{count}" for name, count in counts.items())
 
 
-def _model(facts: Mapping[str, Any]) -> str:
+def model(facts: Mapping[str, Any]) -> str:
     return one_line(str(facts.get("model") or "model list"))
 
 

@@ -72,30 +72,6 @@ def parse(where: str, limits: str) -> HistorySettings:
     return HistorySettings(folder, where != "off", _limits(limits))
 
 
-def from_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """The two options as variables say them. Raises ValueError, one line that names the variable."""
-    found: dict[str, str] = {}
-    store = environ.get("CODEX_RELAY_HISTORY_STORE", "").strip().lower()
-    if store not in ("", "memory", "disk", "off"):
-        raise ValueError(f"CODEX_RELAY_HISTORY_STORE={store!r}: say memory, disk or off")
-    if store == "disk":
-        found["relay_history"] = environ.get("CODEX_RELAY_HISTORY_DIR", "").strip() or ".codex-relay-history"
-    elif store == "off":
-        found["relay_history"] = "off"
-    limits = []
-    for name, word in _VARIABLES.items():
-        if value := environ.get(name, "").strip():
-            if _number(word, value) is None:
-                raise ValueError(f"{name}={value!r}: {_KINDS[word]}")
-            limits.append(f"{word}={value}")
-    return found | ({"relay_history_limits": ",".join(limits)} if limits else {})
-
-
-_VARIABLES = {
-    "CODEX_RELAY_SESSION_TTL_HOURS": "hours",
-    "CODEX_RELAY_MAX_SESSIONS": "turns",
-    "CODEX_RELAY_MAX_SESSION_MEMORY_MB": "mb",
-}
 _KINDS = {
     "hours": "not a number of hours above 0",
     "turns": "not a whole number above 0",

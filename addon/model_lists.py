@@ -17,7 +17,7 @@ from relay_translate import Profile, translate_error
 from relay_translate.catalog import ModelFacts, ModelListError, known_facts, read_model_list
 from relay_translate.errors import one_line
 
-from .providers import Provider, Upstream
+from .providers import Provider, Upstream, key_header
 
 if TYPE_CHECKING:
     import httpx
@@ -26,7 +26,6 @@ LIMIT = 4.0  # seconds; Codex waits five for the catalog
 LARGEST = 32 * 1024 * 1024  # bytes; the longest known list has three
 _SHORTEST_KEY = 8  # characters; what is shorter stands in any text
 _SCRUBBED = "[scrubbed]"
-_KEY_HEADERS = {"bearer": ("authorization", "Bearer "), "api-key": ("api-key", ""), "x-api-key": ("x-api-key", "")}
 
 for _noisy in ("httpx", "httpcore"):  # they log every request
     logging.getLogger(_noisy).setLevel(logging.WARNING)
@@ -102,9 +101,15 @@ async def fetch_all(providers: Sequence[Provider], limit: float = LIMIT) -> list
     return list(await asyncio.gather(*map(one, providers)))
 
 
-def fetch_now(provider: Provider, limit: float = LIMIT) -> list[ModelFacts]:
-    """For commands, which have no event loop. Raises ListFailed."""
-    return asyncio.run(fetch(provider, limit))
+def list_request(provider: Provider) -> tuple[str, dict[str, str]]:
+    """(URL, headers) of the GET that asks a provider for its models."""
+    profile, upstream = provider.profile, provider.upstream
+    url = f"{upstream.scheme}://{upstream.authority}{profile.models_path(upstream.base_path)}"
+    headers = {"accept": "application/json", "user-agent": "codex-relay"}
+    if provider.key:
+        name, value = key_header(provider.key, profile.auth)
+        headers[name] = value
+    return url, headers
 
 
 @cache
@@ -116,18 +121,13 @@ def _trusted() -> ssl.SSLContext:
 
 
 async def _get(client: httpx.AsyncClient, provider: Provider) -> tuple[int, dict[str, str], bytes]:
-    profile, upstream = provider.profile, provider.upstream
-    url = f"{upstream.scheme}://{upstream.authority}{profile.models_path(upstream.base_path)}"
-    headers = {"accept": "application/json", "user-agent": "codex-relay"}
-    if provider.key:
-        name, scheme = _KEY_HEADERS[profile.auth]
-        headers[name] = scheme + provider.key
+    url, headers = list_request(provider)
     body = bytearray()
     async with client.stream("GET", url, headers=headers) as response:
         async for piece in response.aiter_bytes():
             body += piece
             if len(body) > LARGEST:
-                raise ListFailed(f"{upstream.authority} gave a list of more than {LARGEST // 2**20} MB")
+                raise ListFailed(f"{provider.upstream.authority} gave a list of more than {LARGEST // 2**20} MB")
     if len(provider.key) >= _SHORTEST_KEY:  # before anything is cut short: half of a key would not be found
         body = body.replace(provider.key.encode(), _SCRUBBED.encode())
     return response.status_code, {name.lower(): value for name, value in response.headers.items()}, bytes(body)

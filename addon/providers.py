@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from urllib.parse import urlsplit
@@ -21,8 +21,10 @@ from relay_translate.profiles import PROFILES
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
-_KEY = re.compile(r"[\x21-\x7e]+")
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+KEY = re.compile(r"[\x21-\x7e]+")
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_TOKEN = re.compile(r"eyJ[\w-]*\.[\w-]+\.[\w-]*$")
+_KEY_HEADERS = {"bearer": "authorization", "api-key": "api-key", "x-api-key": "x-api-key"}
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*", re.I)
 _ENTRY = re.compile(r"(?P<name>[^:=#/]+)(:(?P<profile>[^=#/]+))?(=(?P<url>[^#]+))?(#(?P<variable>.*))?")
 FORMS = "deepseek, desk=http://127.0.0.1:8080/v1 or work:vllm=https://llm.example.com/v1#KEY_VARIABLE"
@@ -143,7 +145,7 @@ def find_provider(text: str, environ: Mapping[str, str] = os.environ) -> Provide
         if parts["variable"] is None
         else parts["variable"].strip()
     )
-    if variable and not _VARIABLE.fullmatch(variable):
+    if variable and not VARIABLE.fullmatch(variable):
         raise ProviderError(f"{name}: what follows # is not the name of an environment variable")
     return Provider(name, upstream, dialect, variable, read_key(variable, environ, name) if variable else "")
 
@@ -151,7 +153,7 @@ def find_provider(text: str, environ: Mapping[str, str] = os.environ) -> Provide
 def read_key(variable: str, environ: Mapping[str, str], what: str) -> str:
     """The key in an environment variable, "" when it is unset. Raises ProviderError when a header can't carry it."""
     key = environ.get(variable, "").strip()
-    if key and not _KEY.fullmatch(key):
+    if key and not KEY.fullmatch(key):
         raise ProviderError(
             f"{what}: the key in {variable} holds spaces or characters that a header can't carry; check how it was "
             "copied"
@@ -212,5 +214,13 @@ def _wrong(what: str, value: str, why: str) -> str:
     return f"{what}={value!r}: {why}" if what else f"{value!r}: {why}"
 
 
-def names_of(providers: Iterable[Provider]) -> str:
-    return ", ".join(provider.name for provider in providers)
+def key_header(key: str, auth: str) -> tuple[str, str]:
+    """(name, value) of the header that carries a key. auth: a profile's. A token (Azure's Entra) is a bearer's,
+    whatever the keys are."""
+    name = "authorization" if _TOKEN.match(key) else _KEY_HEADERS[auth]
+    return name, header_value(name, key)
+
+
+def header_value(name: str, key: str) -> str:
+    """What a header of this name says of a key."""
+    return f"Bearer {key}" if name == "authorization" else key

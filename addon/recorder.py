@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from mitmproxy import flow, http
@@ -74,7 +74,7 @@ async def record(flow: http.HTTPFlow, exchange: Exchange, linked: http.HTTPFlow)
         flow_list.finish(flow, facts)
         flow_list.finish_upstream(linked, facts)
         flow.metadata["relay"] = facts
-        _log(exchange)
+        _log(exchange, facts)
         exchange.keep()
         if not flow.is_replay:
             corpus.add(flow, exchange.response, exchange.asked.earlier)
@@ -155,22 +155,6 @@ def _plain(value: object) -> object:
     return value if value is None or isinstance(value, (str, int, float, bool)) else str(value)
 
 
-def _model(exchange: Exchange) -> str:
-    return one_line(exchange.context.model) if exchange.context else "model list"
-
-
-def _tokens(exchange: Exchange) -> str:
-    """`1200 (1000 cached) in, 35 out`, or "" when the provider said nothing."""
-    usage = exchange.outcome.summary.usage if exchange.outcome.summary else None
-    if not usage:
-        return ""
-    details = usage.get("input_tokens_details")
-    cached = details.get("cached_tokens") if isinstance(details, dict) else None
-    note = f" ({cached} cached)" if cached else ""
-    about = "about " if exchange.outcome.summary and exchange.outcome.summary.usage_estimated else ""
-    return f"{about}{usage.get('input_tokens')}{note} in, {usage.get('output_tokens')} out"
-
-
 def _end(exchange: Exchange) -> str:
     outcome = exchange.outcome
     if outcome.error is not None:
@@ -178,15 +162,14 @@ def _end(exchange: Exchange) -> str:
     return outcome.status
 
 
-def _log(exchange: Exchange) -> None:
-    timings = exchange.timings
-    first = f"first token {timings.first_token:.2f} s" if timings.first_token is not None else ""
-    middle = [part for part in (_tokens(exchange), first, f"{timings.total or 0:.2f} s") if part]
+def _log(exchange: Exchange, facts: Mapping[str, Any]) -> None:
+    timings, first = exchange.timings, exchange.way.first
+    first_token = f"first token {timings.first_token:.2f} s" if timings.first_token is not None else ""
+    counts = flow_list.tokens(facts, str)
+    middle = [part for part in (counts, first_token, f"{timings.total or 0:.2f} s") if part]
     level = logging.WARNING if exchange.outcome.error else logging.INFO
-    first = exchange.way.first
-    stands_in = f" for {first.label}" if first else ""
-    text = f"{_model(exchange)}{stands_in} at {exchange.upstream.authority}: {', '.join(middle)}, {_end(exchange)}"
-    logger.log(level, "%s", text)
+    whose = flow_list.model(facts) + (f" for {first.label}" if first else "")
+    logger.log(level, "%s", f"{whose} at {exchange.upstream.authority}: {', '.join(middle)}, {_end(exchange)}")
     if exchange.context is not None and logger.isEnabledFor(logging.DEBUG):
         called = exchange.outcome.summary.calls if exchange.outcome.summary else ()
         logger.debug(

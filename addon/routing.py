@@ -48,7 +48,7 @@ class Needs:
 
 
 @dataclass(frozen=True)
-class Route:
+class Way:
     """The place for one request. first: the one that was asked for, when another one stands in for it, and `rest` why.
     successor: who answers the client's next try if this one fails; None for nobody."""
 
@@ -63,7 +63,7 @@ def place_for(settings: Settings, target: Upstream, requested: str) -> Place:
     return _place(settings, target, map_model(requested, settings.model_map))
 
 
-def choose(settings: Settings, target: Upstream, requested: str, needs: Needs, now: Cooling = cooling) -> Route:
+def choose(settings: Settings, target: Upstream, requested: str, needs: Needs, now: Cooling = cooling) -> Way:
     """The place for a request, past those that are resting. With nobody left the one that was asked for it is, so
     that its provider's words are heard."""
     first = place_for(settings, target, requested)
@@ -75,19 +75,19 @@ def choose(settings: Settings, target: Upstream, requested: str, needs: Needs, n
     chosen = awake[0] if awake else first
     successor = next((place for place in awake if place != chosen), None)
     if chosen == first:
-        return Route(first, successor=successor)
-    return Route(chosen, first, now.of(first.upstream, first.model), successor)
+        return Way(first, successor=successor)
+    return Way(chosen, first, now.of(first.upstream, first.model), successor)
 
 
-def options_for(settings: Settings, route: Route, requested: str, *, codex: bool) -> RequestOptions:
-    place = route.place
-    own = place.provider or route.first is not None
+def options_for(settings: Settings, way: Way, requested: str, *, codex: bool) -> RequestOptions:
+    place = way.place
+    own = place.provider or way.first is not None
     return settings.request_options(
         place.upstream,
         place.profile,
         codex=codex,
         model_map={_escaped(requested): place.model} if own else None,
-        successor=route.successor.label if route.successor else "",
+        successor=way.successor.label if way.successor else "",
     )
 
 

@@ -23,13 +23,11 @@ from relay_translate.quirks import QUIRKS
 from . import corpus, history, inspection
 from .history import HistorySettings
 from .options import OPTIONS, PATTERNS
-from .providers import Provider, ProviderError, Upstream, parse_providers, parse_upstream
+from .providers import KEY, VARIABLE, Provider, ProviderError, Upstream, parse_providers, parse_upstream
 from .search import Configured, parse_service
 
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _BARE_VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+")
 _PARAMETER = re.compile(r"[A-Za-z_][\w.-]*")
-_KEY = re.compile(r"[\x21-\x7e]+")
 # The relay's own business: set from outside, these would break the translation of the answer.
 _OURS = {"messages": "it is made from the conversation", "stream": "it follows the client's request"}
 
@@ -209,9 +207,9 @@ def _api_key(value: str, environ: Mapping[str, str]) -> str:
     name = ""
     if value.startswith(("$", "env:")):
         name = value.removeprefix("$").removeprefix("env:").strip("{}")
-        if not _VARIABLE.fullmatch(name):
+        if not VARIABLE.fullmatch(name):
             raise OptionsError("relay_api_key: what follows $ or env: is not the name of an environment variable")
-    elif (_VARIABLE.fullmatch(value) and value in environ) or _BARE_VARIABLE.fullmatch(value):
+    elif (VARIABLE.fullmatch(value) and value in environ) or _BARE_VARIABLE.fullmatch(value):
         name = value  # nobody's key is the name of a variable that is set; what looks like one has been forgotten
     if not name:
         key, where = value, "relay_api_key"
@@ -219,7 +217,7 @@ def _api_key(value: str, environ: Mapping[str, str]) -> str:
         key, where = environ.get(name, "").strip(), f"relay_api_key: the environment variable {name}"
         if not key:
             raise OptionsError(f"{where} is not set or empty; export {name}=... before starting mitmproxy")
-    if key and not _KEY.fullmatch(key):
+    if key and not KEY.fullmatch(key):
         raise OptionsError(f"{where} holds spaces or characters that a header can't carry; check how it was copied")
     return key
 

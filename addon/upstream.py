@@ -10,10 +10,10 @@ from math import ceil
 from mitmproxy import http
 
 import relay_translate
-from relay_translate import ApiError, Profile
+from relay_translate import ApiError
 
 from .keys import is_scrubbed
-from .providers import Upstream
+from .providers import Upstream, header_value, key_header
 from .replies import Refused, as_status
 from .routing import Place
 from .settings import Settings
@@ -23,8 +23,6 @@ USER_AGENT = f"codex-relay/{getattr(relay_translate, '__version__', '0')}"
 # A list of what goes up rather than of what does not: Codex adds headers with every version, and none of them is meant
 # for a provider. The last ones are how some providers attribute and trace requests.
 _UP = ("user-agent", "accept-language", "idempotency-key", "http-referer", "x-title", "traceparent", "tracestate")
-_TOKEN = re.compile(r"eyJ[\w-]*\.[\w-]+\.[\w-]*$")
-_KEY_HEADERS = {"bearer": "authorization", "api-key": "api-key", "x-api-key": "x-api-key"}
 CREDENTIALS = ("authorization", "api-key", "x-api-key", "x-goog-api-key")
 # What `codex-relay config` has Codex send where the relay is to have the key: it is nobody's.
 NO_KEY = "bearer relay"
@@ -77,7 +75,7 @@ def refuse_replay(request: http.Request, settings: Settings | None) -> http.Resp
         return as_status(ApiError(401, "invalid_api_key", message, "authentication_error"))
     for name in CREDENTIALS:
         if is_scrubbed(request.headers.pop(name, "")):
-            request.headers[name] = _as_header(name, key)
+            request.headers[name] = header_value(name, key)
     return None
 
 
@@ -96,8 +94,7 @@ def _headers(client: http.Request, place: Place) -> http.Headers:
 def _credentials(client: http.Request, place: Place) -> list[tuple[str, str]]:
     """The relay's key, or the client's own, where the provider looks for it: Codex can only say Bearer."""
     if place.key:
-        header = _header_for(place.key, place.profile)
-        return [(header, _as_header(header, place.key))]
+        return [key_header(place.key, place.profile.auth)]
     found = []
     for name in CREDENTIALS if place.takes_clients_key else ():
         value = client.headers.get(name, "").strip()
@@ -110,18 +107,8 @@ def _credentials(client: http.Request, place: Place) -> list[tuple[str, str]]:
         if value and value.lower() not in ("bearer", NO_KEY):
             scheme, _, bare = value.partition(" ")
             is_bearer = name == "authorization" and scheme.lower() == "bearer"
-            header = _header_for(bare.strip(), place.profile) if is_bearer else name
-            found.append((header, _as_header(header, bare.strip()) if is_bearer else value))
+            found.append(key_header(bare.strip(), place.profile.auth) if is_bearer else (name, value))
     return found
-
-
-def _as_header(name: str, key: str) -> str:
-    return f"Bearer {key}" if name == "authorization" else key
-
-
-def _header_for(key: str, profile: Profile) -> str:
-    """Where the provider looks for a key. A token (Azure's Entra) is a bearer's, whatever the keys are."""
-    return "authorization" if _TOKEN.match(key) else _KEY_HEADERS[profile.auth]
 
 
 def _request(

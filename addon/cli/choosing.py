@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 KEY = "CODEX_RELAY_API_KEY"
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SHOUTED = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+")
+_PLACES = {name: f"CODEX_RELAY_{name.upper()}" for name in ("providers", "provider", "upstream")}
 UPSTREAM = "upstream"  # the name of a provider that is given by its address
 
 
@@ -57,16 +58,19 @@ class Chosen:
         first = self.providers[0]
         words = ["--mode", f"reverse:{first.upstream.scheme}://{first.upstream.authority}@{port}"]
         words += ["--listen-host", "127.0.0.1"]
-        settings = {"relay_providers": self.several} if self.several else _of_one(first)
+        settings = (
+            {"relay_providers": self.several} if self.several else options_of(first, first.key and first.variable)
+        )
         return words + [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]
 
 
-def _of_one(provider: Provider) -> dict[str, str]:
+def options_of(provider: Provider, variable: str) -> dict[str, str]:
+    """The relay's options for one provider. variable: where its key stands, "" when the client's is passed on."""
     settings = {"relay_upstream": provider.upstream.url}
     if provider.dialect:
         settings["relay_profile"] = provider.dialect
-    if provider.key:
-        settings["relay_api_key"] = f"env:{provider.variable}"
+    if variable:
+        settings["relay_api_key"] = f"env:{variable}"
     return settings
 
 
@@ -117,17 +121,23 @@ def chosen(arguments: argparse.Namespace, environ: Mapping[str, str] = os.enviro
 def by_words(arguments: argparse.Namespace, environ: Mapping[str, str] = os.environ) -> Chosen | None:
     """As the arguments say, else CODEX_RELAY_PROVIDERS, _PROVIDER or _UPSTREAM; a server that is given by its address
     takes the key in CODEX_RELAY_API_KEY, or in the variable that names, unless that is another place's."""
-    names = ("providers", "provider", "upstream")
-    places = [place for name in names if (place := environ.get(f"CODEX_RELAY_{name.upper()}", "").strip().rstrip("/"))]
-    named = {name: getattr(arguments, name) or "" for name in names}
+    named = {name: getattr(arguments, name) or "" for name in _PLACES}
     if not any(named.values()):
-        found = {name: environ.get(f"CODEX_RELAY_{name.upper()}", "").strip() for name in names}
-        first = next((name for name in names if found[name]), "")
-        named = {name: found[name] if name == first else "" for name in names}
-    is_its_key = not places or named["upstream"].rstrip("/") in places
-    if named["upstream"] and is_its_key and (variable := key_variable(environ)):
+        found = {name: environ.get(variable, "").strip() for name, variable in _PLACES.items()}
+        first = next((name for name in _PLACES if found[name]), "")
+        named = {name: found[name] if name == first else "" for name in _PLACES}
+    if named["upstream"] and not displaced(named, environ) and (variable := key_variable(environ)):
         named["provider"] = f"{UPSTREAM}={named['upstream']}#{variable}"
     return chosen(argparse.Namespace(**named), environ)
+
+
+def displaced(named: Mapping[str, str | None], environ: Mapping[str, str]) -> str:
+    """The variable that says another place than is `named`: the key in CODEX_RELAY_API_KEY was put there for that."""
+    for name, variable in _PLACES.items():
+        place = environ.get(variable, "").strip().rstrip("/")
+        if place and place != (named.get(name) or "").rstrip("/"):
+            return variable
+    return ""
 
 
 def key_variable(environ: Mapping[str, str]) -> str:

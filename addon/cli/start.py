@@ -86,14 +86,9 @@ class Plan:
 
     def options(self) -> dict[str, str]:
         """The relay's options."""
-        where = {"relay_providers": self.several} if self.several else self._of_one()
+        one = {} if self.several else choosing.options_of(self.first, self.key.removeprefix("env:"))
+        where = {"relay_providers": self.several} if self.several else one
         return {**where, **self.given.options(), **_other_options(self.given)}
-
-    def _of_one(self) -> dict[str, str]:
-        options = {"relay_upstream": self.first.upstream.url}
-        if self.first.dialect:
-            options["relay_profile"] = self.first.dialect
-        return options | ({"relay_api_key": self.key} if self.key else {})
 
 
 def plan(arguments: argparse.Namespace, environ: Mapping[str, str] = os.environ) -> Plan:
@@ -143,7 +138,7 @@ def _where(given: Given, environ: Mapping[str, str]) -> Plan:
     if choice.several:
         return Plan(given, choice.providers, choice.several, notes=_no_single_key(given))
     provider = choice.providers[0]
-    foreign = _foreign_key(given, environ, provider)
+    foreign = _foreign_key(given, named, provider, environ)
     option, variables = ("", {}) if foreign else _key(given, environ)
     if "api-key" in given.values and not foreign:
         own = option and (variables.get(KEY) or environ.get(option.removeprefix("env:"), "").strip())
@@ -154,19 +149,18 @@ def _where(given: Given, environ: Mapping[str, str]) -> Plan:
     return Plan(given, (provider,), key=option, variables=variables, notes=foreign)
 
 
-def _foreign_key(given: Given, environ: Mapping[str, str], provider: Provider) -> tuple[str, ...]:
+def _foreign_key(
+    given: Given, named: Mapping[str, str | None], provider: Provider, environ: Mapping[str, str]
+) -> tuple[str, ...]:
     """Why a key that stands in CODEX_RELAY_API_KEY is not for this provider, in a note: it was put there for the place
     that another variable names, which a flag has displaced; or the named provider has a key of its own."""
     source = given.sources.get("api-key", "")
     if not source or source.startswith("--"):
         return ()
-    if given.get("provider") and provider.key:
+    if named["provider"] and provider.key:
         return (f"{source} is not used: {provider.name} has its own key in {provider.variable}",)
-    for name in ("upstream", "provider", "providers"):
-        other = environ.get(f"CODEX_RELAY_{name.upper()}", "").strip()
-        if other and other.rstrip("/") != str(given.get(name) or "").rstrip("/"):
-            return (f"{source} is not used: it is for CODEX_RELAY_{name.upper()}; name this key by --api-key",)
-    return ()
+    other = choosing.displaced(named, environ)
+    return (f"{source} is not used: it is for {other}; name this key by --api-key",) if other else ()
 
 
 def _source(given: Given) -> str:

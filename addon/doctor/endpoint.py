@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 
 ABOUT, MODEL = "endpoint", "model"
 LIMIT = 15.0  # seconds
-LARGEST = 32 << 20  # bytes of a model list
 _CLOSE = 3  # names that are near
-_KEY_HEADERS = {"bearer": ("authorization", "Bearer "), "api-key": ("api-key", ""), "x-api-key": ("x-api-key", "")}
 _NO_LIST = (404, 405, 501)  # the path is not there; a provider without a list can work all the same
 
 
@@ -40,12 +38,7 @@ def look(provider: Provider, limit: float = LIMIT) -> Listed:
     import httpx
 
     upstream, profile = provider.upstream, provider.profile
-    origin = f"{upstream.scheme}://{upstream.authority}"
-    url = origin + profile.models_path(upstream.base_path)
-    headers = {"accept": "application/json", "user-agent": "codex-relay"}
-    if provider.key:
-        name, scheme = _KEY_HEADERS[profile.auth]
-        headers[name] = scheme + provider.key
+    url, headers = model_lists.list_request(provider)
     try:
         with (
             httpx.Client(timeout=limit, trust_env=False) as client,
@@ -71,7 +64,7 @@ def _read(pieces: Iterator[bytes]) -> bytes:
     body = bytearray()
     for piece in pieces:
         body += piece
-        if len(body) > LARGEST:
+        if len(body) > model_lists.LARGEST:
             break
     return bytes(body)
 

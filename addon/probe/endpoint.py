@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from addon.probe import Stopped
 from addon.probe.reply import Reply
+from addon.providers import key_header
 from relay_translate import ApiError, Profile, translate_error
 from relay_translate.errors import CONTEXT, QUOTA, RATE_LIMIT, RETRY, one_line, stream_error
 from relay_translate.event_stream import EventStreamDecoder
@@ -23,7 +24,6 @@ RETRY_AFTER = 1.0  # seconds before an outage is asked once more
 MOST_BYTES = 4 << 20  # of one answer
 MOST_ERROR = 256 << 10  # bytes of an error body
 NOTHING = Reply(())
-_KEY_HEADERS = {"bearer": "authorization", "api-key": "api-key", "x-api-key": "x-api-key"}
 
 
 @dataclass(frozen=True)
@@ -183,7 +183,8 @@ class Endpoint:
     def _headers(self) -> dict[str, str]:
         headers = {"content-type": "application/json", "accept-encoding": "identity", "user-agent": "codex-relay"}
         if self.key:
-            headers[_KEY_HEADERS[self.auth]] = f"Bearer {self.key}" if self.auth == "bearer" else self.key
+            name, value = key_header(self.key, self.auth)
+            headers[name] = value
         return headers
 
     def _said(self, words: str) -> str:

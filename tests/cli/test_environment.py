@@ -26,6 +26,30 @@ def test_without_anything_it_is_what_it_always_was() -> None:
     assert parse("", "").limits == Limits(hours=168, turns=256, mb=512)  # as CODEX_RELAY_MAX_SESSIONS and its kin
 
 
+def history(**variables: str) -> dict[str, str]:
+    """The relay's options, without where requests go."""
+    named = {f"CODEX_RELAY_{name}": value for name, value in variables.items()}
+    return {name: value for name, value in planned(**named).options().items() if name != "relay_upstream"}
+
+
+def test_the_variables_of_the_history_are_options() -> None:
+    assert history() == {}
+    variables = {"HISTORY_STORE": "disk", "SESSION_TTL_HOURS": "24", "MAX_SESSIONS": "9", "MAX_SESSION_MEMORY_MB": "64"}
+    limits = {"relay_history_limits": "hours=24,turns=9,mb=64"}
+    assert history(**variables) == {"relay_history": ".codex-relay-history"} | limits
+    assert history(**variables, HISTORY_DIR="kept")["relay_history"] == "kept"
+    assert "relay_history" not in history(**variables | {"HISTORY_STORE": "memory"})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("HISTORY_STORE", "redis"), ("SESSION_TTL_HOURS", "a week"), ("MAX_SESSIONS", "0"), ("MAX_SESSIONS", "2,hours=1")],
+)
+def test_a_variable_of_the_history_that_can_not_be_meant_is_named(name: str, value: str) -> None:
+    with pytest.raises(UsageError, match=f"^CODEX_RELAY_{name}: '{value}' is .*$"):
+        history(**{name: value})
+
+
 def test_a_flag_wins_over_its_variable() -> None:
     variables = {
         "CODEX_RELAY_PORT": "1111",

@@ -22,7 +22,6 @@ from addon.history import (
     Limits,
     MemoryHistory,
     TooLarge,
-    from_environment,
     parse,
 )
 from relay_translate.history import StoredTurn
@@ -295,25 +294,6 @@ def test_limits_are_named_or_stay() -> None:
 def test_limits_that_can_not_be_meant_are_refused(limits: str) -> None:
     with pytest.raises(ValueError, match=f"^relay_history_limits='{limits}': .*$"):
         parse("", limits)
-
-
-def test_the_variables_of_the_command_are_options() -> None:
-    assert from_environment({"HOME": "x"}) == {}
-    variables = {"HISTORY_STORE": "disk", "SESSION_TTL_HOURS": "24", "MAX_SESSIONS": "9", "MAX_SESSION_MEMORY_MB": "64"}
-    named = {f"CODEX_RELAY_{name}": value for name, value in variables.items()}
-    limits = {"relay_history_limits": "hours=24,turns=9,mb=64"}
-    assert from_environment(named) == {"relay_history": ".codex-relay-history"} | limits
-    assert from_environment(named | {"CODEX_RELAY_HISTORY_DIR": "kept"})["relay_history"] == "kept"
-    assert "relay_history" not in from_environment(named | {"CODEX_RELAY_HISTORY_STORE": "memory"})
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [("HISTORY_STORE", "redis"), ("SESSION_TTL_HOURS", "a week"), ("MAX_SESSIONS", "0"), ("MAX_SESSIONS", "2,hours=1")],
-)
-def test_a_variable_that_can_not_be_meant_is_named(name: str, value: str) -> None:
-    with pytest.raises(ValueError, match=f"^CODEX_RELAY_{name}='{value}': .*$"):
-        from_environment({f"CODEX_RELAY_{name}": value})
 
 
 def test_a_file_that_can_not_be_one_is_refused_and_the_store_before_stays(tmp_path: Path) -> None:
