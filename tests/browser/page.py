@@ -147,8 +147,9 @@ class Page:
 
     def begin_edit(self) -> None:
         self.until(lambda: self._click(".contentview .controls button", "Edit"), "the button Edit")
-        shown = f"return !!document.querySelector('{_EDITOR}')"
-        self.until(lambda: self.driver.execute_script(shown), "the editor")
+        # The editor is there before its text is, which would take the place of what is typed until then.
+        text = "return [...document.querySelectorAll('.cm-line, .CodeMirror-line')].some(one => one.innerText.trim())"
+        self.until(lambda: self.driver.execute_script(text), "the editor with the body in it")
 
     def end_edit(self) -> None:
         self.until(lambda: self._click(".contentview .controls button", "Done"), "the button Done")
