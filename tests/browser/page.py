@@ -28,6 +28,11 @@ const shown = document.querySelector('.contentview pre');
 return shown && [...shown.children].map(line => line.textContent.replace(/^\\u00a0$/, '')).join('\\n');
 """
 _EDITOR = ".cm-content, .CodeMirror"
+# Typing is observed, handed to the page's state and drawn in tasks of their own: two frames, and what came with them.
+_SETTLED = """
+const done = arguments[arguments.length - 1];
+requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 300)));
+"""
 _CLICK = """
 const [selector, text] = arguments;
 const found = [...document.querySelectorAll(selector)].filter(
@@ -142,6 +147,7 @@ class Page:
         self.driver.find_element(By.CSS_SELECTOR, _EDITOR).click()
         self.driver.switch_to.active_element.send_keys(Keys.CONTROL + "a")
         self.driver.execute_cdp_cmd("Input.insertText", {"text": text})
+        self.settle()
         self.end_edit()
         self.until(lambda: self.content() == text, "the changed body")
 
@@ -150,6 +156,10 @@ class Page:
         # The editor is there before its text is, which would take the place of what is typed until then.
         text = "return [...document.querySelectorAll('.cm-line, .CodeMirror-line')].some(one => one.innerText.trim())"
         self.until(lambda: self.driver.execute_script(text), "the editor with the body in it")
+
+    def settle(self) -> None:
+        """Let the page take in what was typed: *Done* pressed in the same moment, as no person can, sends the old text."""
+        self.driver.execute_async_script(_SETTLED)
 
     def end_edit(self) -> None:
         self.until(lambda: self._click(".contentview .controls button", "Done"), "the button Done")
