@@ -9,7 +9,7 @@ turn; one that begins with ↳ tells of the exchange with the provider, which st
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -21,6 +21,9 @@ from .exchange import Exchange
 
 COLUMNS = ("comment", "status")  # mitmweb gives a path all the room that the comment needs
 FAILED = ":red_circle:"
+SIGN = "🔴 "
+"""What a failed turn's comment begins with: a client is answered 200 and told in the stream, so that its status is
+green, and mitmweb shows markers beside paths only. The same as its marker, which the console shows."""
 UPSTREAM = ":arrow_right_hook:"
 WORDS = "relay_words"
 
@@ -35,7 +38,7 @@ _written: WeakKeyDictionary[http.HTTPFlow, str] = WeakKeyDictionary()
 
 def tell(flow: http.HTTPFlow, comment: str) -> None:
     """Set the comment, unless somebody has written one."""
-    if flow.comment in ("", _written.get(flow)) or flow.comment == _of_its_metadata(flow):
+    if flow.comment in ("", _written.get(flow)) or flow.comment in _of_its_metadata(flow):
         flow.comment = _written[flow] = comment
 
 
@@ -43,7 +46,7 @@ def finish(flow: http.HTTPFlow, facts: Mapping[str, Any]) -> None:
     """The client's flow of a turn that is over. facts: `metadata["relay"]`."""
     tell(flow, comment(facts))
     flow.metadata[WORDS] = words(facts, "client")
-    if facts.get("status") == "failed":
+    if facts.get("status") in ("failed", "killed"):
         flow.marked = flow.marked or FAILED
     elif flow.marked == FAILED:  # of the time before it was replayed
         flow.marked = ""
@@ -60,7 +63,7 @@ def finish_upstream(flow: http.HTTPFlow, facts: Mapping[str, Any]) -> None:
 
 def refuse(flow: http.HTTPFlow, why: str) -> None:
     """A request that the relay itself answers."""
-    tell(flow, f"refused: {one_line(why)}")
+    tell(flow, f"{SIGN}refused: {one_line(why)}")
     flow.metadata[WORDS] = "role=client status=refused"
     flow.marked = flow.marked or FAILED
 
@@ -129,11 +132,12 @@ def _word(value: object) -> str:
 
 def _end(facts: Mapping[str, Any]) -> str:
     status, error = str(facts.get("status") or ""), facts.get("error")
+    sign = SIGN if status in ("failed", "killed") else ""
     if not isinstance(error, Mapping):
-        return "" if status == "completed" else status
+        return "" if status == "completed" else sign + status
     said = one_line(str(error.get("message") or ""))
     said = said if len(said) <= _ERROR else said[: _ERROR - 1] + "…"
-    return f"{status}: {said} ({error.get('code')})"
+    return f"{sign}{status}: {said} ({error.get('code')})"
 
 
 def _failover(facts: Mapping[str, Any]) -> str:
@@ -201,7 +205,8 @@ def _provider_of(turn: Exchange) -> str:
     return turn.context.provider if turn.context else turn.upstream.authority
 
 
-def _of_its_metadata(flow: http.HTTPFlow) -> str | None:
-    """What a flow that was loaded from a file was told of then."""
+def _of_its_metadata(flow: http.HTTPFlow) -> Sequence[str]:
+    """What a flow that was loaded from a file was told of then, and before there was a sign."""
     facts = flow.metadata.get("relay")
-    return comment(facts) if isinstance(facts, Mapping) and facts.get("role") == "client" else None
+    told = comment(facts) if isinstance(facts, Mapping) and facts.get("role") == "client" else ""
+    return told, told.removeprefix(SIGN)

@@ -21,6 +21,7 @@ from relay_translate import transcript
 from . import compat, flow_list, live_view
 from .exchange import live
 from .recording.flows import RecordedTurn, body_of, relay_facts
+from .recording.pieces import cut, unpack_pieces
 
 _KEPT = 4  # rendered texts: a browser asks for the same one again with every click
 _rendered: OrderedDict[tuple[object, ...], str] = OrderedDict()
@@ -122,35 +123,61 @@ def _previous(shown: http.HTTPFlow, side: Side) -> bytes:
 
 
 def _request(data: bytes, before: bytes) -> str:
-    body, previous = json.loads(data), json.loads(before) if before else None
-    text = transcript.request_view(body, previous=previous)
+    try:
+        body = json.loads(data)
+    except ValueError as error:
+        return f"not JSON: {error}\n\n{transcript.tidy(data.decode('utf-8', 'replace'))}"
     if not before:
-        return text
+        return transcript.request_view(body)
     differs = transcript.prefix_difference(before, data)
     told = f"differs at {differs}" if differs else "continues the last request, all of it"
-    title, _, rest = text.partition("\n")
-    return f"{title}\nprompt cache: {told}\n{rest}"
+    try:
+        previous = json.loads(before)
+    except ValueError:  # somebody has edited it
+        previous = None
+    return transcript.request_view(body, previous=previous, remarks=[f"prompt cache: {told}"])
 
 
 def _answer(data: bytes, shown: flow.Flow | None, side: Side | None) -> str:
     turn = turn_of(side.turn) if side and side.turn else None
     running = live.get(turn.client) if turn else None
     if running is not None and isinstance(shown, http.HTTPFlow):
+        live_view.look_at(shown)
         timings = {"first_byte": running.timings.first_byte, "first_token": running.timings.first_token, "total": None}
         return _timed(lambda: _growing(shown, data).text(timings=timings, status=transcript.RUNNING))
-    facts = turn.facts if turn and side and side.role == "client" else {}
+    whole = turn.facts if turn else {}
+    facts = whole if side and side.role == "client" else {}
+    ended = _ended(whole) if side and side.role == "upstream" else ""
     kind = _content_type(shown)
 
     def render() -> str:
         return transcript.answer_view(
             data,
             content_type=kind,
-            timings=_mapping(turn.facts.get("timings") if turn else None),
+            timings=_mapping(whole.get("timings")),
             status=str(facts.get("status") or ""),
             error=_mapping(facts.get("error")),
+            turn=ended,
+            phases=_phases(turn),
         )
 
-    return _once(("answer", data, kind, side.role if side else "", facts.get("status")), render)
+    return _once(("answer", data, kind, side.role if side else "", facts.get("status"), ended), render)
+
+
+def _phases(turn: RecordedTurn | None) -> list[str]:
+    """What the provider took how long for; [] when nobody noted when the pieces of its answer came."""
+    if turn is None or turn.upstream is None:
+        return []
+    pieces = cut(body_of(turn.upstream.response), unpack_pieces(relay_facts(turn.upstream).get("pieces")))
+    return transcript.phase_words((data, at / 1000) for data, at in pieces)
+
+
+def _ended(facts: Mapping[str, Any]) -> str:
+    """How the relay ended a turn that its provider may have called complete; "" when it was."""
+    status, error = str(facts.get("status") or ""), _mapping(facts.get("error"))
+    if status in ("", "completed"):
+        return ""
+    return f"{status}, {error.get('message')} ({error.get('code')})" if error else status
 
 
 def _content_type(shown: flow.Flow | None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from relay_translate.error_shapes import read_body
@@ -15,6 +15,7 @@ from .entries import item_entries
 from .layout import (
     STEP,
     WIDE,
+    WIDTH,
     Room,
     count,
     fold_middle,
@@ -27,10 +28,10 @@ from .layout import (
     one_line,
     page,
     size,
+    span,
     text_of,
-    tidy,
 )
-from .plain_json import WIDTH, pretty
+from .plain_json import pretty
 from .request_text import TOO_DEEP, entry_lines
 
 RUNNING = "running"
@@ -55,8 +56,9 @@ class AnswerView:
         self._parts: ChatParts | ResponsesParts | None = None
         self._events = 0
         self._bytes = 0
-        self._unreadable: list[str] = []
+        self._unreadable: list[str] = []  # what is to be said of the first ones
         self._not_json = 0
+        self._damaged = 0
         self._is_over = False
 
     def receive(self, piece: bytes) -> None:
@@ -96,10 +98,12 @@ class AnswerView:
         timings: Mapping[str, float | None] | None = None,
         status: str = "",
         error: Mapping[str, Any] | None = None,
+        turn: str = "",
+        phases: Sequence[str] = (),
     ) -> str:
         """The view of what has come so far. Arguments as for `answer_view`."""
         try:
-            return page(self._lines(dict(timings or {}), status, dict(error or {})))
+            return page(self._lines(dict(timings or {}), status, dict(error or {}), turn, phases))
         except RecursionError:
             return TOO_DEEP
 
@@ -113,6 +117,14 @@ class AnswerView:
         """What the answer says about itself."""
         return self._parts.told if self._parts else Told()
 
+    @property
+    def failure(self) -> str:
+        """The error that the answer is or holds, or what in it can't be read; "" when there is nothing of it."""
+        told = self._parts.told.error if self._parts else None
+        if told is None and self._parts is None:
+            told = _error_of(b"".join(self._body))
+        return ": ".join(told) if told else next((one for one in self._unreadable if "can't" in one), "")
+
     def amount(self) -> str:
         """`18 chunks, 4.0 KB`, `nothing`"""
         noun = "chunk" if isinstance(self._parts, ChatParts) else "event"
@@ -122,19 +134,29 @@ class AnswerView:
 
     def _event(self, data: bytes) -> None:
         self._events += 1
+        text = data.decode("utf-8", "replace")
         try:
-            event = json.loads(data)
+            event = json.loads(text)
         except (ValueError, RecursionError):
             event = None
+        if isinstance(event, list) and event:
+            event = event[0]  # some wrap their errors so
         if isinstance(event, dict):
             self._fold(event)
-        elif data.strip() == b"[DONE]":
+        elif text.strip() == "[DONE]":
             if isinstance(self._parts, ChatParts):
                 self._parts.is_done = True
-        elif data.strip():
-            self._not_json += 1
-            if len(self._unreadable) < _UNREADABLE:
-                self._unreadable.append(one_line(data[:400].decode("utf-8", "replace"), 100))
+        elif text.strip():
+            self._unread(text.strip())
+
+    def _unread(self, text: str) -> None:
+        """A damaged chunk was part of the answer; a word (`ping`) was none."""
+        is_damaged = text[:1] in ("{", "[")
+        self._damaged += is_damaged
+        self._not_json += 1
+        if self._not_json <= _UNREADABLE:
+            what = "can't be read" if is_damaged else "is not JSON"
+            self._unreadable.append(f"event {self._events:,} {what}: {one_line(text[:400], 100)}")
 
     def _fold(self, event: Json) -> None:
         if self._parts is None:
@@ -143,16 +165,18 @@ class AnswerView:
             self._parts = ResponsesParts() if is_responses else ChatParts()
         self._parts.receive(event)
 
-    def _lines(self, timings: Json, status: str, error: Json) -> list[str]:
+    def _lines(self, timings: Json, status: str, error: Json, turn: str, phases: Sequence[str]) -> list[str]:
         status = status or ("" if self._is_over else RUNNING)
         parts = self._parts
         if parts is None:
             return self._plain_lines(timings, status, error)
-        lines = [_title(parts, status), *_usage_line(parts.told.usage, parts.told.extra), *_timing_line(timings, parts)]
+        lines = [_title(parts, status, self._damaged), *([f"turn: {turn}"] if turn else [])]
+        lines += [*_usage_line(parts.told.usage, parts.told.extra), *_timing_line(timings, parts)]
+        lines += [f"phases: {', '.join(phases)}"] if phases else []
         lines += _error_lines(error, parts.told.error)
-        faults = parts.missing() if self._is_over else []
-        if self._not_json:
-            faults.append(f"{count(self._not_json, 'event')} can't be read: {' ; '.join(self._unreadable)}")
+        faults = [*self._unreadable, *(parts.missing() if self._is_over else [])]
+        if self._not_json > _UNREADABLE:
+            faults.append(f"{count(self._not_json - _UNREADABLE, 'more event')} like these")
         lines += [row for fault in faults for row in hanging(f"note: {fault}", "")]
         flat = False
         for part in parts.parts:
@@ -168,15 +192,14 @@ class AnswerView:
             value = json.loads(body)
         except (ValueError, RecursionError):
             value = None
-        found = read_body(body) if body.strip() else None
-        told = (found.code or found.type or "error", found.message) if found and _is_error(value) else None
+        told = _error_of(body) if _is_error(value) else None
         head = "an error" if told else "not an answer of either wire" if self._bytes else "no answer"
         lines = [f"{status or head} · {size(self._bytes)}", *_timing_line(timings, None), *_error_lines(error, told)]
         if not body.strip():
             return lines
         if value is not None:
-            return [*lines, "", *tidy(pretty(value)).split("\n")]
-        if self._is_json and self._is_over:
+            return [*lines, "", pretty(value, width=WIDTH)]
+        if self._is_json and self._is_over and body.lstrip()[:1] in (b"{", b"["):
             lines.append("note: the JSON is not whole")
         text = body[: 4 * _LONGEST_PLAIN].decode("utf-8", "replace")
         return [*lines, "", *fold_middle(text, Room(200, _LONGEST_PLAIN))]
@@ -189,7 +212,7 @@ class AnswerView:
             words.append("[DONE]")
         noun = "chunk" if isinstance(parts, ChatParts) else "event"
         what = f"{count(self._events, noun)} in a stream" if self._events else "a whole JSON body"
-        return [f"{parts.wire} wire, {what}, {size(self._bytes)}:", *joined_words(words)]
+        return [f"{parts.wire} wire, {what}, {size(self._bytes)}{':' if words else ''}", *joined_words(words)]
 
 
 def answer_view(
@@ -199,17 +222,20 @@ def answer_view(
     timings: Mapping[str, float | None] | None = None,
     status: str = "",
     error: Mapping[str, Any] | None = None,
+    turn: str = "",
+    phases: Sequence[str] = (),
 ) -> str:
     """An answer of either wire, event stream or JSON, whole or not. Never raises.
 
-    timings: seconds, as in {first_byte, first_token, total}.  status, error: what the relay says of the turn
-    ({code, message}); RUNNING for an answer that is still coming.
+    timings: seconds, as in {first_byte, first_token, total}.  status, error: what the relay says of this answer
+    ({code, message}); RUNNING for one that is still coming.  turn: how the turn ended, where that is another thing.
+    phases: what took how long (`phase_words`).
     """
     view = AnswerView(content_type)
     view.receive(data)
     if status != RUNNING:
         view.finish()
-    return view.text(timings=timings, status=status, error=error)
+    return view.text(timings=timings, status=status, error=error, turn=turn, phases=phases)
 
 
 def part_lines(part: Part) -> list[str]:
@@ -223,15 +249,18 @@ def part_lines(part: Part) -> list[str]:
             mark = f" ({entry.remark})" if entry.remark else ""
             lines += [f"{entry.label}{mark}:", *indented(fold_middle(entry.text, _ROOM, WIDTH - len(STEP)))]
         elif entry.kind == "other":
-            lines += labelled(entry.label, pretty(item), WIDE)
+            lines += labelled(entry.label, pretty(item, width=WIDTH - 2 * len(STEP)), WIDE)
         else:
             lines += entry_lines(entry, _ROOM, number=False)
     return lines
 
 
-def _title(parts: ChatParts | ResponsesParts, status: str) -> str:
+def _title(parts: ChatParts | ResponsesParts, status: str, damaged: int) -> str:
     told = parts.told
-    words = [status or told.status or "broken off", told.model or "no model named"]
+    ended = status or told.status or "broken off"
+    if damaged and ended == "completed":
+        ended += f", but {count(damaged, 'event')} can't be read"
+    words = [ended, told.model or "no model named"]
     if told.end:
         words.append(told.end)
     calls = sum(part.kind.endswith("_call") for part in parts.parts)
@@ -256,18 +285,15 @@ def _usage_line(usage: Json | None, extra: list[str]) -> list[str]:
 
 def _timing_line(timings: Json, parts: ChatParts | ResponsesParts | None) -> list[str]:
     names = {"first_byte": "first byte", "first_token": "first token", "total": "total"}
-    seconds = {name: value for name, value in timings.items() if isinstance(value, int | float)}
-    words = [f"{names.get(name, str(name).replace('_', ' '))} {_seconds(value)}" for name, value in seconds.items()]
+    ordered = [*names, *(name for name in timings if name not in names)]  # files have them in another order
+    seconds = {name: timings[name] for name in ordered if isinstance(timings.get(name), int | float)}
+    words = [f"{names.get(name, str(name).replace('_', ' '))} {span(value)}" for name, value in seconds.items()]
     usage = parts.told.usage if parts else None
     written = number_of(usage.get("output_tokens")) if usage else 0
     writing = seconds.get("total", 0) - seconds.get("first_token", seconds.get("total", 0))
     if written and writing > 0.05:
         words.append(f"{written / writing:,.0f} tokens/s")
     return [f"time: {', '.join(words)}"] if words else []
-
-
-def _seconds(value: float) -> str:
-    return f"{value:.1f} s" if value >= 10 else f"{value:.2f} s" if value >= 0.1 else f"{1000 * value:.0f} ms"
 
 
 def _error_lines(error: Json, told: tuple[str, str] | None) -> list[str]:
@@ -277,6 +303,12 @@ def _error_lines(error: Json, told: tuple[str, str] | None) -> list[str]:
     if not code and not message:
         return []
     return [row for line in f"error: {code}: {message}".split("\n")[:20] for row in hanging(line, "")]
+
+
+def _error_of(body: bytes) -> tuple[str, str] | None:
+    """(code, message) of a body that is an error."""
+    found = read_body(body) if body.strip() else None
+    return (found.code or found.type or "error", found.message) if found else None
 
 
 def _is_error(value: Any) -> bool:

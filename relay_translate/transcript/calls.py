@@ -7,8 +7,8 @@ import re
 import shlex
 from typing import Any
 
-from .layout import STEP, Room, count, fold, indented, one_line, shown_value, tidy
-from .plain_json import WIDTH, pretty
+from .layout import HANG, STEP, WIDTH, Room, columns, count, fold, indented, one_line, shown_value, tidy
+from .plain_json import pretty
 
 PATCH = "*** Begin Patch"
 _PATCHED = re.compile(r"^\*\*\* (Add|Update|Delete) File: (.+)$|^\*\*\* (Move to): (.+)$", re.M)
@@ -23,7 +23,7 @@ def call_lines(name: str, arguments: object, room: Room, *, freeform: bool = Fal
     value = arguments if freeform else parsed(arguments)
     if isinstance(value, dict):
         return _object_call(name, value, room)
-    text = value if isinstance(value, str) else pretty(value)
+    text = value if isinstance(value, str) else pretty(value, width=WIDTH - 12)
     if PATCH in text:
         return [f"{name}: {patch_summary(text)}", *_body(text, room)]
     if freeform:
@@ -53,12 +53,12 @@ def _object_call(name: str, value: dict[str, Any], room: Room) -> list[str]:
     if command:
         rest = {key: inner for key, inner in value.items() if key not in ("cmd", "command") and inner is not None}
         about = f" ({', '.join(f'{key}: {shown_value(inner, 60)}' for key, inner in rest.items())})" if rest else ""
-        if "\n" not in command and len(name) + len(command) + len(about) < WIDTH - 12:
+        if "\n" not in command and _is_short(name, command, about):
             return [f"{name} $ {tidy(command)}{about}"]
         patch = f" {patch_summary(command)}" if PATCH in command else ""
         return [f"{name}{about}:{patch}", *_body(f"$ {command}", room)]
     flat = f"{name}({', '.join(f'{key}: {_argument(inner)}' for key, inner in value.items())})"
-    if len(flat) < WIDTH - 12 and not any(isinstance(inner, str) and "\n" in inner for inner in values):
+    if _is_short(flat) and not any(isinstance(inner, str) and "\n" in inner for inner in values):
         return [tidy(flat)]
     return [f"{name}:", *(line for key, inner in value.items() for line in _long_argument(key, inner, room))]
 
@@ -82,14 +82,19 @@ def _argument(value: object) -> str:
 
 
 def _long_argument(key: str, value: object, room: Room) -> list[str]:
-    text = value if isinstance(value, str) else pretty(value)
-    if "\n" not in text and len(key) + len(text) < WIDTH - 12:
+    text = value if isinstance(value, str) else pretty(value, width=WIDTH - 12)
+    if "\n" not in text and _is_short(key, text):
         return [f"{STEP}{tidy(key)}: {tidy(text)}"]
     return [f"{STEP}{tidy(key)}:", *indented(_body(text, room))]
 
 
+def _is_short(*words: str) -> bool:
+    """Whether they have a place on one line, behind the call's number."""
+    return sum(map(len, words)) < WIDTH and sum(columns(tidy(word)) for word in words) < WIDTH - 12
+
+
 def _body(text: str, room: Room) -> list[str]:
-    return indented(fold(text, room, WIDTH - 12))
+    return indented(fold(text, room, WIDTH - 12, HANG))
 
 
 def patch_summary(patch: str) -> str:

@@ -124,7 +124,7 @@ def reasoning_remark(blob: object) -> tuple[str, str]:
     content = unpack(blob)
     if content is None:
         return f"sealed by another service, {size(len(blob))}", ""
-    origin = f"sealed here for {text_of(content.get('profile'))}/{text_of(content.get('model'))}"
+    origin = f"sealed for {text_of(content.get('profile'))}/{text_of(content.get('model'))}"
     extras = [
         count(len(list_of(content.get("details"))), "opaque detail") if content.get("details") else "",
         count(len(object_of(content.get("calls"))), "call's state", "calls' states") if content.get("calls") else "",

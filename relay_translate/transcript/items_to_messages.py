@@ -81,7 +81,7 @@ def rows_of(request: Json, chat: Json) -> Iterator[Row]:
             yield Row(entry, _said(entry, places))
     for number, role in enumerate(places.roles):
         if number not in places.sources:
-            yield Row(None, f"{number} {role}, added: {_why(number, places)}")
+            yield Row(None, f"{number} {role}: {_why(number, places)}")
 
 
 def _call(entry: Entry, places: _Places, answered: dict[int, Entry]) -> str:

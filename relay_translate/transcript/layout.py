@@ -1,29 +1,38 @@
 """Texts laid out for people: folded, wrapped, sized.
 
 Whatever is shown passes `tidy`, so it can be encoded and can't steer a terminal.  A text that is folded says how much
-more there is, and a short digest that tells whether two long texts are the same.
+more there is, and a short digest that tells whether two long texts are the same.  Widths are columns of a screen, of
+which Chinese letters and most emoji take two.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from relay_translate.json_text import mend_surrogates
 from relay_translate.responses_api import Json
 
-from .plain_json import WIDTH, pretty
+from .plain_json import pretty
+
+WIDTH = 80
+"""Columns: a terminal's, and what mitmweb leaves for a body beside its list in a window of 1,400 pixels (84)."""
 
 STEP = "  "
+HANG = STEP * 2
+_TAB = 4  # columns
+_SIZED = 26  # columns: indent, colon, ` (123,456 characters)`
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 # Control characters as their pictures; those that turn the direction of writing could make a text read as another.
 _SHOWN = {code: chr(0x2400 + code) for code in range(32) if code not in (9, 10)} | dict.fromkeys(
     [*range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A)], "\ufffd"
 )
-_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_CONTROLS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -36,55 +45,95 @@ class Room:
 
 WIDE = Room(100, 10_000)
 SHORT = Room(8, 640)
-LINE = Room(1, 80)
+LINE = Room(1, 50)
 
 
 def tidy(text: str) -> str:
-    """`text` without what a screen would obey; colours go, other control characters are shown as pictures."""
+    """`text` without what a screen would obey; colours go, tabs are spaces, other control characters are shown as
+    pictures."""
     if not _CONTROLS.search(text):
         return text
-    text = _COLOURS.sub("", text.replace("\r\n", "\n"))
+    text = _COLOURS.sub("", text.replace("\r\n", "\n")).expandtabs(_TAB)
     return mend_surrogates(text.translate(_SHOWN))
 
 
 def page(lines: Iterable[str]) -> str:
-    """A whole view; whatever got into it without having been tidied is tidied here."""
-    return tidy("\n".join(lines)) + "\n"
+    """A whole view; whatever got into it untidied or too wide is tidied and wrapped here."""
+    rows = tidy("\n".join(lines)).split("\n")
+    return "\n".join(part for row in rows for part in (_broken(row) if columns(row) > WIDTH else (row,))) + "\n"
+
+
+def _broken(row: str) -> list[str]:
+    """A row that is too wide, its further lines deeper than its first."""
+    text = row.lstrip(" ")
+    indent = " " * min(len(row) - len(text), WIDTH // 2)
+    first, *rest = wrap(text, WIDTH - len(indent) - 2 * len(STEP))
+    return [indent + first, *indented(rest, indent + 2 * STEP)]
+
+
+def columns(text: str) -> int:
+    """How wide a line of text is."""
+    return len(text) if text.isascii() else sum(map(_columns, text))
+
+
+@lru_cache(8192)
+def _columns(character: str) -> int:
+    if unicodedata.combining(character) or unicodedata.category(character) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def fitting(text: str, width: int) -> int:
+    """How many characters of the line fit; one at least."""
+    if text.isascii():
+        return min(len(text), max(1, width))
+    used = 0
+    for place, character in enumerate(text):
+        used += _columns(character)
+        if used > width:
+            return max(1, place)
+    return len(text)
+
+
+def padded(text: str, width: int) -> str:
+    return text + " " * (width - columns(text))
 
 
 def one_line(text: str, longest: int) -> str:
-    """The beginning of `text` on one line."""
+    """The beginning of `text` on one line. longest: columns."""
     flat = " ".join(tidy(text[: 4 * longest]).split())
-    if len(flat) <= longest and len(text) <= 4 * longest:
+    if columns(flat) <= longest and len(text) <= 4 * longest:
         return flat
-    return flat[: longest - 1].rstrip() + "…"
+    return flat[: fitting(flat, longest - 1)].rstrip() + "…"
 
 
-def glimpse(text: str) -> str:
+def glimpse(text: str, longest: int = LINE.characters) -> str:
     """The beginning of a text, and its size if there is more."""
-    shown = one_line(text.strip(), LINE.characters)
+    shown = one_line(text.strip(), longest)
     return f"{shown} ({count(len(text), 'character')})" if shown.endswith("…") else shown
 
 
-def fold(text: str, room: Room, width: int = WIDTH) -> list[str]:
-    """The lines of `text`, wrapped; when there is no room for all of it, the last one names what is left out."""
-    lines, end = _lines(text, _room_for(text, room), width)
+def fold(text: str, room: Room, width: int = WIDTH, hang: str = "") -> list[str]:
+    """The lines of `text`, wrapped; when there is no room for all of it, the last one names what is left out.
+
+    hang: in front of the further lines of a wrapped one, so that code does not seem to have a line more."""
+    lines, end = _lines(text, _room_for(text, room), width, hang)
     rest = len(text) - end
     return lines if rest <= 0 else [*lines, f"… {rest:,} characters more, sha {digest(text)}"]
 
 
-def fold_middle(text: str, room: Room, width: int = WIDTH) -> list[str]:
+def fold_middle(text: str, room: Room, width: int = WIDTH, hang: str = "") -> list[str]:
     """As `fold`, with the end of a long text too: what a growing one has come to stands there."""
     if _room_for(text, room) is not room:
-        return fold(text, room, width)
+        return fold(text, room, width, hang)
     half = Room(room.lines // 2, room.characters // 2)
-    head, end = _lines(text, half, width)
+    head, end = _lines(text, half, width, hang)
     tail = text[max(end, len(text) - half.characters) :]
     kept = tail.rsplit("\n", half.lines)
     tail = "\n".join(kept[1:] if len(kept) > half.lines else kept)
     rest = len(text) - end - len(tail)
     between = [f"… {rest:,} characters left out here, sha {digest(text)} …"] if rest else []
-    return head + between + _lines(tail, Room(room.lines, room.characters), width)[0]
+    return head + between + _lines(tail, Room(room.lines, room.characters), width, hang)[0]
 
 
 def _room_for(text: str, room: Room) -> Room:
@@ -94,7 +143,7 @@ def _room_for(text: str, room: Room) -> Room:
     return Room(4 * room.lines, 2 * room.characters)
 
 
-def _lines(text: str, room: Room, width: int) -> tuple[list[str], int]:
+def _lines(text: str, room: Room, width: int, hang: str) -> tuple[list[str], int]:
     """(lines, how many characters of `text` they show)."""
     lines: list[str] = []
     place = 0
@@ -104,7 +153,9 @@ def _lines(text: str, room: Room, width: int) -> tuple[list[str], int]:
         take = min(end, room.characters)
         if take < end:
             take = max(take - 40, text.rfind(" ", place, take))  # not within a word
-        lines += _wrap(tidy(text[place:take]), width)
+        line = tidy(text[place:take])
+        first, *rest = wrap(line, width if not hang or columns(line) <= width else width - len(hang))
+        lines += [first, *(hang + part for part in rest)]
         if take < end:
             return lines, take
         place = end + 1
@@ -113,12 +164,13 @@ def _lines(text: str, room: Room, width: int) -> tuple[list[str], int]:
     return lines, place
 
 
-def _wrap(line: str, width: int) -> list[str]:
+def wrap(line: str, width: int) -> list[str]:
+    """A line that has been tidied, in lines that are no wider."""
     line = line.rstrip()
     wrapped = []
-    while len(line) > width:
-        cut = line.rfind(" ", width // 2, width + 1)
-        cut = width if cut < 0 else cut
+    while (end := fitting(line, width)) < len(line):
+        cut = line.rfind(" ", end // 2, end + 1)
+        cut = end if cut < 0 else cut
         wrapped.append(line[:cut].rstrip())
         line = line[cut:].lstrip(" ")
     return [*wrapped, line]
@@ -126,7 +178,10 @@ def _wrap(line: str, width: int) -> list[str]:
 
 def hanging(line: str, indent: str = STEP) -> list[str]:
     """A line of any length in lines of the usual width, the further ones deeper."""
-    first, *rest = _wrap(tidy(line), WIDTH - 3 * len(STEP))
+    line = tidy(line)
+    if len(indent) + columns(line) <= WIDTH:
+        return [indent + line]
+    first, *rest = wrap(line, WIDTH - len(indent) - 2 * len(STEP))
     return [indent + first, *indented(rest, indent + STEP * 2)]
 
 
@@ -137,8 +192,9 @@ def indented(lines: Iterable[str], indent: str = STEP) -> list[str]:
 def labelled(label: str, text: str, room: Room, *, ends: bool = False) -> list[str]:
     """`label: text` on one line, or the text below its label. ends: the end of a long text is shown too."""
     if room == LINE:
-        return [f"{label}: {glimpse(text)}"]
-    if "\n" not in text and len(label) + len(text) + 2 * len(STEP) < WIDTH and len(text) <= room.characters:
+        return [f"{label}: {glimpse(text, max(LINE.characters, WIDTH - columns(label) - _SIZED))}"]
+    short = len(text) < WIDTH and "\n" not in text
+    if short and columns(label) + columns(tidy(text)) + 2 * len(STEP) < WIDTH and len(text) <= room.characters:
         return [f"{label}: {tidy(text)}".rstrip()]
     return [f"{label}:", *indented((fold_middle if ends else fold)(text, room, WIDTH - 2 * len(STEP)))]
 
@@ -147,7 +203,7 @@ def joined_words(words: Iterable[str], indent: str = STEP) -> list[str]:
     """Words with commas between them, in lines of the usual width; no word is broken."""
     lines: list[str] = []
     for word in words:
-        if lines and len(lines[-1]) + len(word) + 2 <= WIDTH - len(indent):
+        if lines and columns(lines[-1]) + columns(word) + 2 < WIDTH - len(indent):
             lines[-1] += f", {word}"
         else:
             if lines:
@@ -161,6 +217,13 @@ def count(number: int, noun: str, plural: str = "") -> str:
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
+def rough(number: int) -> str:
+    """An estimate: `842`, `8.8k`, `1.2M`."""
+    if number < 1000:
+        return str(number)
+    return f"{number / 1e3:.1f}k" if number < 999_950 else f"{number / 1e6:.1f}M"
+
+
 def size(number: int) -> str:
     """Bytes as `842 bytes`, `5.4 KB`, `1.2 MB`."""
     if number < 1000:
@@ -168,6 +231,13 @@ def size(number: int) -> str:
     if number < 1_000_000:
         return f"{number / 1000:.1f} KB" if number < 10_000 else f"{number / 1000:.0f} KB"
     return f"{number / 1_000_000:.1f} MB"
+
+
+def span(seconds: float) -> str:
+    """`40 ms`, `0.52 s`, `12.3 s`."""
+    if seconds < 0.0995:
+        return f"{1000 * seconds:.0f} ms"
+    return f"{seconds:.1f} s" if seconds >= 10 else f"{seconds:.2f} s"
 
 
 def digest(text: str) -> str:

@@ -9,23 +9,24 @@ from typing import Any
 from relay_translate.json_text import json_text
 from relay_translate.reasoning import VERSION, pack, unpack
 
-WIDTH = 120  # columns
+WIDTH = 120  # columns, of files
 OPENED = VERSION.rstrip(".") + " "
 """An envelope that stands open is this and its JSON."""
 
 _QUOTED_ENVELOPE = re.compile(rf'"({re.escape(VERSION)}[A-Za-z0-9_-]+)"')
 
 
-def pretty(value: object, indent: str = "") -> str:
+def pretty(value: object, indent: str = "", width: int = WIDTH) -> str:
     """JSON as one reads it: what fits stands on one line."""
     flat = json.dumps(value, ensure_ascii=False)
-    if not value or not isinstance(value, dict | list) or len(indent) + len(flat) <= WIDTH:
+    if not value or not isinstance(value, dict | list) or len(indent) + len(flat) <= width:
         return flat
     inner = indent + " "
     if isinstance(value, dict):
-        rows = [f"{inner}{json.dumps(key, ensure_ascii=False)}: {pretty(one, inner)}" for key, one in value.items()]
+        named = ((json.dumps(key, ensure_ascii=False), one) for key, one in value.items())
+        rows = [f"{inner}{name}: {pretty(one, inner, width)}" for name, one in named]
     else:
-        rows = [inner + pretty(one, inner) for one in value]
+        rows = [inner + pretty(one, inner, width) for one in value]
     begin, end = "{}" if isinstance(value, dict) else "[]"
     return f"{begin}\n" + ",\n".join(rows) + f"\n{indent}{end}"
 

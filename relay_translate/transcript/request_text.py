@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from relay_translate.json_text import json_bytes
@@ -13,13 +14,15 @@ from .calls import call_lines, call_summary, output_status
 from .changes import change_lines, parameters, same_beginning
 from .entries import SAID_BY_MODEL, Entry, conversation, is_chat, pair, read_entries
 from .layout import (
+    HANG,
     LINE,
     SHORT,
     STEP,
     WIDE,
+    WIDTH,
     Room,
+    columns,
     count,
-    fold,
     fold_middle,
     glimpse,
     hanging,
@@ -29,11 +32,13 @@ from .layout import (
     object_of,
     one_line,
     page,
+    rough,
     shown_value,
     size,
     text_of,
+    tidy,
 )
-from .plain_json import WIDTH, pretty
+from .plain_json import pretty
 from .signatures import all_tools, tool_lines
 
 TOO_DEEP = "nested too deeply to be shown here; the raw view has it\n"
@@ -54,14 +59,14 @@ _ORDINARY = {"stream": "true", "store": "false", "tool_choice": "auto", "include
 """Parameters of nearly every request of Codex; they are told only when they are otherwise."""
 
 
-def request_view(body: Any, *, previous: Any = None) -> str:
+def request_view(body: Any, *, previous: Any = None, remarks: Sequence[str] = ()) -> str:
     """A Responses request or a chat request, told apart by its shape; other JSON in short lines. Never raises.
 
-    previous: the request before it in the same conversation, on the same wire."""
+    previous: the request before it in the same conversation, on the same wire.  remarks: lines below the title."""
     try:
         if not isinstance(body, dict) or not _is_request(body):
-            return page([pretty(body)])
-        return page(_request_lines(body, previous if isinstance(previous, dict) else None))
+            return page([pretty(body, width=WIDTH)])
+        return page(_request_lines(body, previous if isinstance(previous, dict) else None, remarks))
     except RecursionError:
         return TOO_DEEP
 
@@ -70,9 +75,9 @@ def _is_request(body: Json) -> bool:
     return is_chat(body) or "input" in body or "instructions" in body
 
 
-def _request_lines(body: Json, previous: Json | None) -> list[str]:
+def _request_lines(body: Json, previous: Json | None, remarks: Sequence[str]) -> list[str]:
     tools = all_tools(body)
-    lines = [_title(body, len(tools)), *_parameter_lines(body), *_codex_line(body)]
+    lines = [_title(body, len(tools)), *remarks, *_parameter_lines(body), *_codex_line(body)]
     if previous is not None:
         lines += ["", "Since the last request:"]
         lines += [row for line in change_lines(previous, body) for row in hanging(line)]
@@ -90,7 +95,7 @@ def _title(body: Json, tools: int) -> str:
         text_of(body.get("model")) or "no model",
         "chat request" if is_chat(body) else "Responses request",
         f"{count(len(items), noun)}, {count(tools, 'tool')}",
-        f"{size(len(json_bytes(body)))}, about {tokens:,} tokens",
+        f"{size(len(json_bytes(body)))}, ~{rough(tokens)} tokens",
     ]
     return " · ".join(one_line(word, 100) for word in words)
 
@@ -98,7 +103,7 @@ def _title(body: Json, tools: int) -> str:
 def _parameter_lines(body: Json) -> list[str]:
     found = parameters(body)
     found.pop("model", None)
-    words = [f"{name}: {one_line(text, 100)}" for name, text in found.items() if _ORDINARY.get(name) != text]
+    words = [f"{name}: {one_line(text, 240)}" for name, text in found.items() if _ORDINARY.get(name) != text]
     words += [] if "stream" in found else ["not streamed"]
     return _named_words("parameters", words)
 
@@ -218,7 +223,10 @@ def _output_lines(output: Entry, room: Room) -> list[str]:
     if not text.strip():
         return [f"{head}, nothing written" if status else "-> nothing"]
     colon = ":" if status else ""
-    if room == LINE or ("\n" not in text and len(text) + len(head) < WIDTH - 12 and len(text) <= room.characters):
-        return [f"{head}{colon} {glimpse(text) if room == LINE else fold(text, room)[0]}"]
+    if room == LINE:
+        return [f"{head}{colon} {glimpse(text)}"]
+    short = "\n" not in text and len(text) <= min(WIDTH, room.characters)
+    if short and columns(tidy(text)) + len(head) < WIDTH - 8:
+        return [f"{head}{colon} {tidy(text)}"]
     about = f" ({count(len(text), 'character')})" if len(text) > 1000 else ""
-    return [f"{head}{about}{colon}", *indented(fold_middle(text, room, WIDTH - 8))]
+    return [f"{head}{about}{colon}", *indented(fold_middle(text, room, WIDTH - 8, HANG))]

@@ -10,6 +10,8 @@ from relay_translate.responses_api import Json
 
 from .layout import (
     STEP,
+    WIDTH,
+    columns,
     count,
     flat_json,
     indented,
@@ -21,7 +23,7 @@ from .layout import (
     text_of,
     tidy,
 )
-from .plain_json import WIDTH, pretty
+from .plain_json import pretty
 
 _DEEPEST = 3  # objects inside objects that are spelt out
 _MOST_WORDS = 6  # of an enumeration
@@ -163,13 +165,13 @@ def _first_sentence(tool: Json) -> str:
 def _lines(tool: Tool) -> list[str]:
     about = "; ".join(word for word in (tool.about, tool.origin) if word)
     short = f"{tool.signature}  # {about}" if about else tool.signature
-    if len(short) <= WIDTH - 4:
+    if columns(short) <= WIDTH - 4:
         return [tidy(short)]
     lines, rest = [], tool.signature
     while len(rest) > WIDTH - 4:
         cut = rest.rfind(", ", 0, WIDTH - 4)
-        cut = rest.rfind(" ", 1, WIDTH - 4) if cut < 40 else cut + 1
-        cut = WIDTH - 4 if cut < 40 else cut
+        cut = rest.rfind(" ", 1, WIDTH - 4) if cut < 24 else cut + 1
+        cut = WIDTH - 4 if cut < 24 else cut
         lines.append(rest[:cut].rstrip())
         rest = STEP * 2 + rest[cut:].strip()
     lines.append(rest)

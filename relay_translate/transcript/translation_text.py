@@ -7,6 +7,7 @@ translator's shows as it is.  The reasons are the translator's notes and quirks.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import zip_longest
 from typing import Any
 
 from relay_translate.json_text import json_bytes
@@ -20,14 +21,17 @@ from .calls import call_summary, output_status
 from .changes import parameters
 from .entries import conversation, is_chat
 from .items_to_messages import Row, rows_of
-from .layout import STEP, WIDE, count, fold, hanging, indented, object_of, one_line, page, shown_value, size
-from .plain_json import WIDTH
+from .layout import STEP, WIDTH, count, hanging, object_of, one_line, padded, page, shown_value, size, tidy, wrap
 from .request_text import TOO_DEEP
 from .signatures import Tool, all_tools
 
 _NEWEST = 120  # rows; of a longer conversation the last ones come first
-_LEFT = 60  # columns
 _ARROW = " -> "
+_LEFT = (WIDTH - len(STEP) - len(_ARROW)) // 2  # columns, and as many for what stands on the right
+_LONGEST = 240  # columns of one cell, wrapped
+_TWO_LINES = 2 * _LEFT - 8  # lines end before a word
+Cells = tuple[str, str]
+"""What went in and what went out."""
 
 _RENAMED = {
     "text.format": ("response_format",),
@@ -44,7 +48,8 @@ _ALWAYS = {
     "reasoning.context": "all_turns",
 }
 """Fields of nearly every turn that say what a provider or this relay does anyway."""
-_ADDED = {"stream_options": "for token counts", "messages": "", "tools": ""}
+_ADDED = {"stream_options": "for token counts"}
+_FOUND = "(found in the text, or added)"
 
 
 def translation_view(
@@ -76,7 +81,7 @@ def _lines(
     if not is_chat(chat):
         return [*lines, "no chat request was made of it", *told]
     fields, tools = list(_parameter_rows(request, chat, notes)), list(_tool_rows(request, chat))
-    if not told and not any(f"{_ARROW}left out" in row for row in fields + tools):
+    if not told and not any(row[1].startswith("left out") for row in fields + tools if not isinstance(row, str)):
         told = ["nothing had to be left out or repaired"]
     lines += told
     lines += _titled("Parameters:", fields)
@@ -90,20 +95,17 @@ def _lines(
     return lines + _titled("Conversation:", rows)
 
 
-def _titled(title: str, rows: Iterable[str]) -> list[str]:
-    found = [line for row in rows for line in _hanging(row)]
+def _titled(title: str, rows: Iterable[str | Cells]) -> list[str]:
+    found = [line for row in rows for line in (hanging(row) if isinstance(row, str) else _side_by_side(*row))]
     return ["", title, *found] if found else []
 
 
-def _hanging(row: str) -> list[str]:
-    """A row in lines of the usual width; what stands right of the arrow stays there."""
-    left, right = row[: _LEFT + len(_ARROW)], row[_LEFT + len(_ARROW) :]
-    if len(row) <= WIDTH - len(STEP):
-        return [STEP + row]
-    if not left.endswith(_ARROW):
-        return hanging(row)
-    first, *rest = fold(right, WIDE, WIDTH - len(STEP) - len(left)) or [""]
-    return [f"{STEP}{left}{first}", *indented(rest, STEP + " " * len(left))]
+def _side_by_side(left: str, right: str) -> Iterator[str]:
+    """Two cells, each wrapped in its own half of the page."""
+    arrow = _ARROW
+    for one, other in zip_longest(wrap(tidy(left), _LEFT), wrap(tidy(right), _LEFT), fillvalue=""):
+        yield f"{STEP}{padded(one, _LEFT)}{arrow}{other}".rstrip()
+        arrow = " " * len(_ARROW)
 
 
 def _notes(notes: list[str], quirks: list[str]) -> list[str]:
@@ -111,14 +113,14 @@ def _notes(notes: list[str], quirks: list[str]) -> list[str]:
     return _titled("Left out, renamed or repaired:", told)
 
 
-def _aligned(left: str, right: str) -> str:
-    return f"{one_line(left, _LEFT):<{_LEFT}}{_ARROW}{one_line(right, 4 * _LEFT)}"
+def _aligned(left: str, right: str) -> Cells:
+    return one_line(left, _LONGEST), one_line(right, _LONGEST)
 
 
-def _row_text(row: Row) -> str:
+def _row_text(row: Row) -> Cells:
     entry = row.entry
     if entry is None:
-        return _aligned("", row.target)
+        return "    (added)", row.target
     mark, room = f"{entry.number:>3} " if entry.number >= 0 else "    ", _LEFT - 4
     if entry.kind == "call":
         left = call_summary(entry.label, entry.arguments, room, freeform=entry.freeform)
@@ -127,13 +129,13 @@ def _row_text(row: Row) -> str:
         left = f"  {one_line(': '.join(word for word in (status, text[: 4 * room]) if word), room - 2)}"
     else:
         left = one_line(f"{entry.label}: {entry.text[: 4 * room]}", room)
-    return f"{mark + left:<{_LEFT}}{_ARROW}{row.target}"
+    return mark + left, row.target
 
 
 # -- fields and tools
 
 
-def _parameter_rows(request: Json, chat: Json, notes: list[str]) -> Iterator[str]:
+def _parameter_rows(request: Json, chat: Json, notes: list[str]) -> Iterator[str | Cells]:
     old, new = parameters(request), parameters(chat)
     same = [name for name in old if new.get(name) == old[name]]
     if same:
@@ -158,7 +160,7 @@ def _parameter_rows(request: Json, chat: Json, notes: list[str]) -> Iterator[str
         yield f"left out, as in every turn: {', '.join(usual)}"
     for name in chat:
         if name not in request and name not in used and name not in ("messages", "tools", "model"):
-            yield _aligned("", f"{name}: {shown_value(chat[name], 60)} {_added(name)}")
+            yield _aligned(_added(name), f"{name}: {shown_value(chat[name], 60)}")
 
 
 def _noted(name: str, notes: list[str]) -> str:
@@ -169,10 +171,10 @@ def _noted(name: str, notes: list[str]) -> str:
 
 
 def _added(name: str) -> str:
-    return f"({_ADDED[name]})" if name in _ADDED else "(added by the profile or an option)"
+    return f"(added {_ADDED[name]})" if name in _ADDED else "(added by the profile or an option)"
 
 
-def _tool_rows(request: Json, chat: Json) -> Iterator[str]:
+def _tool_rows(request: Json, chat: Json) -> Iterator[str | Cells]:
     made = {tool.full_name: tool for tool in all_tools(chat)}
     same: list[str] = []
     spaces: dict[str, list[str]] = {}  # namespace -> members that got the name one expects
@@ -220,6 +222,8 @@ def _answer_lines(answer: bytes, chat_answer: bytes) -> list[str]:
     if told is not None and said is not None:
         end = f"response.{said.status}{f' ({said.end})' if said.end else ''}" if said.status else "no end"
         rows.append(_aligned(f"finish_reason: {told.end or 'none'}", end))
+        if said.error is not None:
+            rows.append(_aligned(given.failure or "no error is told", ": ".join(said.error)))
         if told.usage or said.usage:
             same = told.usage == said.usage
             rows.append(_aligned(f"usage: {_usage(told.usage)}", "the same" if same else _usage(said.usage)))
@@ -239,7 +243,7 @@ def _usage(usage: Json | None) -> str:
     return f"{shown_value(usage.get('input_tokens'))} in, {shown_value(usage.get('output_tokens'))} out"
 
 
-def _part_rows(given: list[Part], made: list[Part]) -> Iterator[str]:
+def _part_rows(given: list[Part], made: list[Part]) -> Iterator[Cells]:
     waiting = list(enumerate(made))
     for part in given:
         found = next((pair for pair in waiting if _alike(part, pair[1])), None)
@@ -247,11 +251,11 @@ def _part_rows(given: list[Part], made: list[Part]) -> Iterator[str]:
             yield _aligned(_part_text(part), "no item of its own")
             continue
         for number, item in waiting[: waiting.index(found)]:
-            yield _aligned("", f"{number} {_item_text(item)}: found in the text, or added")
+            yield _aligned(_FOUND, f"{number} {_item_text(item)}")
         waiting = waiting[waiting.index(found) + 1 :]
         yield _aligned(_part_text(part), f"{found[0]} {_item_text(found[1])}{_changed(part, found[1])}")
     for number, item in waiting:
-        yield _aligned("", f"{number} {_item_text(item)}: found in the text, or added")
+        yield _aligned(_FOUND, f"{number} {_item_text(item)}")
 
 
 def _alike(part: Part, item: Part) -> bool:
@@ -262,11 +266,10 @@ def _alike(part: Part, item: Part) -> bool:
 
 def _part_text(part: Part) -> str:
     if part.kind == "function_call":
-        return (
-            f"tool_calls: {call_summary(part.name or 'unnamed', part.text or part.about.get('arguments'), _LEFT - 12)}"
-        )
+        arguments = part.text or part.about.get("arguments")
+        return f"tool_calls: {call_summary(part.name or 'unnamed', arguments, _TWO_LINES - 12)}"
     name = {"message": "content", "reasoning": "reasoning"}.get(part.kind, part.kind)
-    return f"{name} ({count(len(part.text), 'character')}): {part.text[: 2 * _LEFT]}"
+    return one_line(f"{name} ({count(len(part.text), 'character')}): {part.text[: 4 * _LEFT]}", _TWO_LINES)
 
 
 def _item_text(item: Part) -> str:

@@ -125,15 +125,6 @@ class Page:
         self.until(lambda: self._click(".dropdown-menu a", view), f"view {view}")
         self.until(lambda: view == "auto" or self.view_name.lower() == view.lower(), f"the view {view}")
 
-    def widen(self, list_width: int) -> None:
-        """Drag what is between list and details, so that the list keeps so many pixels."""
-        from selenium.webdriver import ActionChains
-        from selenium.webdriver.common.by import By
-
-        splitter = self.driver.find_element(By.CSS_SELECTOR, ".splitter-x")
-        by = list_width - splitter.location["x"]
-        ActionChains(self.driver).drag_and_drop_by_offset(splitter, by, 0).perform()
-
     def scroll_to_body(self) -> None:
         self.driver.execute_script("document.querySelector('.contentview').scrollIntoView()")
 

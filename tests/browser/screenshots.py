@@ -32,7 +32,6 @@ RECORDING = ROOT / "recordings" / "demo.flow"
 PROVIDER = "http://provider.example"
 PORT = 4444  # the README's
 COLOURS = 255
-LIST_WIDTH = 400  # pixels, while details are open: the views are made for 120 columns
 LIMIT = 60.0
 _OWN = ("content-length", "content-encoding", "host", "transfer-encoding")
 
@@ -96,7 +95,6 @@ def play(here: World, camera: Camera) -> None:
     page.until(lambda: f"{so_far} pieces" in page.told(), "the turn under way")
     camera.take("flows")
     page.open("Response")
-    page.widen(LIST_WIDTH)
     camera.take("live")
     stop.set()
     last.result(LIMIT)

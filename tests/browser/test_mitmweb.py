@@ -124,6 +124,6 @@ def test_a_failed_turn_is_marked_and_says_why(page: Page, here: World) -> None:
     here.play(error(402, "Insufficient balance, says the provider."))
     here.ask("Do it.").exception(LIMIT)
     row = page.until(lambda: (row := page.row()) and "Insufficient" in row.comment and row, "the error")
-    assert row.comment.startswith("failed: Insufficient balance, says the provider.")
+    assert row.comment.startswith("🔴 failed: Insufficient balance, says the provider.")
     page.open("Response")
     page.shows("Insufficient balance, says the provider.")

@@ -54,7 +54,7 @@ async def test_a_comment_begins_with_what_differs_from_turn_to_turn() -> None:
 async def test_a_failure_begins_with_the_providers_words() -> None:
     text = flow_list.comment(FAILED)
     assert text.startswith(
-        "failed: Slow down, please. Try in 3 s (rate_limit_exceeded) · 61.0 s · slow · deepseek-chat"
+        "🔴 failed: Slow down, please. Try in 3 s (rate_limit_exceeded) · 61.0 s · slow · deepseek-chat"
     )
 
 
@@ -62,6 +62,25 @@ async def test_a_failure_begins_with_the_providers_words() -> None:
 async def test_what_a_stranger_recorded_is_listed_as_far_as_it_can_be(facts: dict[str, Any]) -> None:
     assert flow_list.comment(facts)
     assert flow_list.words(facts, "client").startswith("role=client")
+
+
+async def test_a_failure_is_seen_where_its_status_is_green() -> None:
+    flow = tflow.tflow(resp=True)
+    flow_list.finish(flow, FAILED)
+    assert flow.comment[0] == "🔴"
+    flow_list.finish(flow, FACTS)
+    assert "🔴" not in flow.comment
+    assert flow_list.comment({**FACTS, "status": "killed"})[0] == "🔴"  # by a person, who threw an answer away
+    for facts in ({**FACTS, "status": "client left"}, {**FACTS, "status": "incomplete"}):
+        assert "🔴" not in flow_list.comment(facts)
+
+
+async def test_a_comment_that_an_older_relay_wrote_is_its_own() -> None:
+    flow = tflow.tflow(resp=True)
+    flow.metadata["relay"] = FAILED | {"role": "client"}
+    flow.comment = flow_list.comment(FAILED).removeprefix("🔴 ")
+    flow_list.tell(flow, "waiting 1 s")
+    assert flow.comment == "waiting 1 s"
 
 
 # The recipes of the README: filter, and whether it finds (the turn that went well, the one that failed).
@@ -126,7 +145,7 @@ async def test_a_refused_request_says_why(proxy) -> None:
     async with proxy(looking=looking.addons) as relay:
         await relay.ask(b"{")
         (flow,) = await relay.flows(1)
-    assert flow.comment.startswith("refused: the request body is not valid JSON")
+    assert flow.comment.startswith("🔴 refused: the request body is not valid JSON")
     assert flow.marked == flow_list.FAILED
     assert flowfilter.parse("~meta status=refused")(flow)
 
@@ -143,7 +162,7 @@ async def test_a_replayed_turn_tells_its_new_story(proxy) -> None:
     async with proxy(script, looking=looking.addons, relay_api_key="sk-relay-0123456789") as relay:
         await relay.ask()
         client, _ = await relay.turn()
-        assert (client.marked, client.comment[:10]) == (flow_list.FAILED, "failed: No")
+        assert (client.marked, client.comment[:12]) == (flow_list.FAILED, "🔴 failed: No")
         await asyncio.sleep(0.05)
         relay.master.commands.call("replay.client", [client])
         await relay.flows(4)

@@ -4,22 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 from mitmproxy import contentviews, http
+from mitmproxy.io import FlowReader
 from mitmproxy.test import tflow
 
-from addon import views
+from addon import live_view, views
+from relay_translate import transcript
 
 from .looking import Looking
 from .wire import CODEX, Answering, delta, finish, sse, text_answer, turn
 
 pytestmark = pytest.mark.asyncio
 
+RECORDINGS = Path(__file__).parents[2] / "recordings"
 TOOL = {"type": "function", "name": "shell", "description": "Runs", "parameters": {"type": "object", "properties": {}}}
 THREAD = {**CODEX, "thread-id": "01a20ed2-5165-7ef1-9588-f36562ecaa10"}
+
+
+@pytest.fixture(autouse=True)
+def streams_wait_for_no_view(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is shown here slows no live view of a later test."""
+    monkeypatch.setattr(live_view, "_not_before", 0.0)
 
 
 def shown(flow: http.HTTPFlow, message: http.Message, view: str = "auto") -> tuple[str, str]:
@@ -128,8 +139,63 @@ async def test_failures_are_shown_in_the_providers_words(proxy) -> None:
         client, upstream = await relay.turn()
         assert "Out of credit, my friend" in shown(client, client.response)[1]
         assert "Out of credit, my friend" in shown(upstream, upstream.response)[1]
-    assert client.comment.startswith("failed: ")
+    assert client.comment.startswith("🔴 failed: ")
     assert "Out of credit, my friend" in client.comment
+
+
+async def test_the_providers_side_names_the_event_that_ended_the_turn(proxy) -> None:
+    async def script(answer: Answering) -> None:
+        await answer.head()
+        await answer.send(sse(delta("Hello ")) + b'data: {"choices": [{"del\n\n')
+        await answer.send(sse(delta("you"), finish(), "[DONE]"))
+        await answer.end()
+
+    looking = Looking()
+    async with proxy(script, looking=looking.addons) as relay:
+        await relay.ask()
+        client, upstream = await relay.turn()
+        text, told = shown(upstream, upstream.response)[1], shown(client, client.response)[1]
+        translation = shown(client, client.response, "Relay translation")[1]
+    assert text.startswith("completed, but 1 event can't be read · ")
+    assert "\nturn: failed, " in text
+    assert "note: event 2 can't be read: {" in text
+    assert told.startswith("failed · ")
+    assert "event 2 can't be read: {" in translation
+
+
+async def test_the_parts_of_an_answer_have_their_times(proxy) -> None:
+    async def script(answer: Answering) -> None:
+        await answer.head()
+        for event in ({"choices": [{"index": 0, "delta": {"reasoning_content": "Hm."}}]}, delta("Hello"), finish()):
+            await asyncio.sleep(0.02)
+            await answer.send(sse(event))
+        await answer.send(sse("[DONE]"))
+        await answer.end()
+
+    looking = Looking()
+    async with proxy(script, looking=looking.addons) as relay:
+        await relay.ask()
+        for flow in await relay.turn():
+            text = shown(flow, flow.response)[1]
+            assert re.search(r"^phases: waited \d+ ms, reasoning \d+ ms, text \d+ ms$", text, re.M)
+
+
+@pytest.mark.parametrize("name", ["codex-0.40.0", "codex-0.169.0", "demo"])
+async def test_every_body_of_a_recording_is_shown_within_the_page(proxy, name: str) -> None:
+    looking, recorded = Looking(), []
+    with (RECORDINGS / f"{name}.flow").open("rb") as file:
+        recorded += FlowReader(file).stream()
+    async with proxy(looking=looking.addons):
+        looking.view.add(recorded)
+        for flow in recorded:
+            for message in (flow.request, flow.response):
+                for view in ("auto", "Relay translation"):
+                    title, text = shown(flow, message, view)
+                    assert "Relay" in title or not message.content  # 11 puts the content encoding in front
+                    assert "not shown as" not in text
+                    assert not re.search(r"\bNone\b|<addon|<relay_", text)
+                    assert max(map(transcript.columns, text.split("\n"))) <= transcript.WIDTH
+    views._rendered.clear()
 
 
 @pytest.mark.parametrize(

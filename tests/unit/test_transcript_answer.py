@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from relay_translate.transcript import RUNNING, WIDTH, AnswerView, answer_view
+from relay_translate.transcript import RUNNING, WIDTH, AnswerView, answer_view, phase_words
 
 from .transcripts import TURNS, assert_shown, raw
 
@@ -49,7 +49,8 @@ assistant:
 exec_command $ ls
 
 chat wire, 5 chunks in a stream, 565 bytes:
-  reasoning_content 1, content 1, tool_calls 1, finish_reason 1, usage 1, [DONE]
+  reasoning_content 1, content 1, tool_calls 1, finish_reason 1, usage 1,
+  [DONE]
 """
     )
 
@@ -72,10 +73,11 @@ mcp__tiny.ping()
 mcp__tiny.structured()
 
 Responses wire, 35 events in a stream, 10 KB:
-  created 1, in_progress 1, output_item.added 6, reasoning_summary_part.added 1, reasoning_summary_text.delta 2,
-  reasoning_summary_text.done 1, reasoning_summary_part.done 1, output_item.done 6, content_part.added 1,
-  output_text.delta 2, output_text.done 1, content_part.done 1, function_call_arguments.delta 6,
-  function_call_arguments.done 4, completed 1
+  created 1, in_progress 1, output_item.added 6, reasoning_summary_part.added 1,
+  reasoning_summary_text.delta 2, reasoning_summary_text.done 1,
+  reasoning_summary_part.done 1, output_item.done 6, content_part.added 1,
+  output_text.delta 2, output_text.done 1, content_part.done 1,
+  function_call_arguments.delta 6, function_call_arguments.done 4, completed 1
 """
     )
     assert 'mcp__tiny__echo(text: "hé", times: 2)\nmcp__tiny__ping()\n' in given
@@ -109,7 +111,7 @@ def test_the_relays_account_of_a_failure_goes_before_the_answers_own() -> None:
         (stream(call('{"cmd": "l'), end("tool_calls")), "the arguments of exec_command are not a whole JSON object"),
         (stream(delta(reasoning="Hm"), done=False), "the stream broke off in the reasoning"),
         (stream(delta(content="x"), {"choices": [{"finish_reason": "stop"}]}), "no usage was sent"),
-        (b"data: {]\n\n" + stream(delta(content="x"), end("stop")), "1 event can't be read: {]"),
+        (b"data: {]\n\n" + stream(delta(content="x"), end("stop")), "event 1 can't be read: {]"),
     ],
 )
 def test_what_an_answer_lacks_is_noted(data: bytes, note: str) -> None:
@@ -161,6 +163,48 @@ def test_what_is_no_answer_is_shown_as_what_it_is(data: bytes, content_type: str
     shown = answer_view(data, content_type=content_type)
     assert shown.startswith(first)
     assert_shown(shown)
+
+
+def test_a_page_in_place_of_json_is_not_called_json() -> None:
+    shown = answer_view(b"<html>502 Bad Gateway</html>", content_type="application/json")
+    assert "JSON" not in shown
+    assert "note: the JSON is not whole" in answer_view(b'{"id": 1, "cho', content_type="application/json")
+
+
+def test_a_damaged_event_is_named_and_the_turn_it_ended() -> None:
+    data = stream(delta(content="Hello ")) + b"data: ping\n\n" + b'data: {"choices": [{"del\n\n'
+    shown = answer_view(data + stream(delta(content="ld"), end("stop")), turn="failed, an event can't be read")
+    assert shown.startswith("completed, but 1 event can't be read · m1 · stop\nturn: failed, an event can't be read\n")
+    assert '\nnote: event 3 is not JSON: ping\nnote: event 4 can\'t be read: {"choices": [{"del\n' in shown
+
+
+def test_a_word_between_the_events_damages_nothing() -> None:
+    shown = answer_view(b"data: ping\n\n" + stream(delta(content="x"), end("stop")))
+    assert shown.startswith("completed · m1 · stop\n")
+    assert "note: event 1 is not JSON: ping\n" in shown
+
+
+def test_an_error_in_a_list_is_an_error() -> None:
+    shown = answer_view(b'data: [{"error": {"message": "No such model", "code": "not_found"}}]\n\n')
+    assert shown.startswith("failed · ")
+    assert "error: not_found: No such model\n" in shown
+
+
+def test_times_stand_in_the_order_in_which_they_come() -> None:
+    shown = answer_view(stream(end("stop")), timings={"total": 12.0, "first_token": 0.5, "first_byte": 0.05})
+    assert "\ntime: first byte 50 ms, first token 0.50 s, total 12.0 s" in shown
+
+
+def test_each_part_of_an_answer_has_its_time() -> None:
+    pieces = [delta(reasoning_content="Hm."), delta(reasoning_content=" So."), delta(content="Looking."),
+              call('{"cmd": "ls"}'), end("tool_calls")]  # fmt: skip
+    timed = list(zip(map(stream, pieces), (0.5, 1.0, 2.0, 2.25, 2.5), strict=True))
+    words = phase_words(timed)
+    assert words == ["waited 0.50 s", "reasoning 1.50 s", "text 0.25 s", "1 call 0.25 s"]
+    assert "\nphases: waited 0.50 s, reasoning 1.50 s, text 0.25 s, 1 call 0.25 s\n" in answer_view(
+        b"".join(data for data, _ in timed), phases=words
+    )
+    assert phase_words([(stream(*pieces), 0.5)]) == []
 
 
 def test_an_error_body_is_told_in_the_providers_words() -> None:

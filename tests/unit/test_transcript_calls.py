@@ -74,7 +74,9 @@ def test_reasoning_says_whose_it_is():
     assert shown(*items) == [
         "  1 reasoning (sealed by another service, 10 bytes):",
         "  2 reasoning: Hm.",
-        "  3 reasoning (sealed here for generic/m, came as reasoning_content, 1 opaque detail): Hm, hm.",
+        "  3 reasoning (sealed for generic/m, came as reasoning_content, 1 opaque",
+        "      detail):",
+        "    Hm, hm.",
     ]
 
 

@@ -50,7 +50,7 @@ def test_a_long_conversation_keeps_the_news_and_the_tools_within_the_first_lines
     assert lines.index("Newest:") < 10
     assert lines.index("Tools:") < 200
     assert "  4 exec_command $ sed -n 0p a" not in lines and "  3 exec_command $ sed -n 0p a" in lines
-    assert max(map(len, lines)) <= WIDTH + 4
+    assert max(map(len, lines)) <= WIDTH
 
 
 def test_a_text_that_is_a_little_too_long_is_shown():

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import copy
+import json
 import time
 from typing import Any
 
 import pytest
 
 from relay_translate.json_text import json_bytes
-from relay_translate.transcript import WIDTH, request_view
+from relay_translate.transcript import WIDTH, columns, request_view
 
 from .transcripts import TURNS, assert_shown, body, section
 
@@ -186,9 +187,10 @@ def test_changes_against_the_previous_turn_are_listed() -> None:
         "  parameter model: m1 -> m2",
         "  parameter temperature: 0.5 (was not set)",
         "  tools: exec_command removed",
-        "  instructions: 9 -> 14 characters, from character 3 on: `Be brief.` became `Be very brief.`",
-        "  item 0 (user) changed: 15 -> 19 characters, from character 6 on: `count the files` became "
-        "`count all the files`",
+        "  instructions: 9 -> 14 characters, from character 3 on: `Be brief.` became",
+        "      `Be very brief.`",
+        "  item 0 (user) changed: 15 -> 19 characters, from character 6 on: `count",
+        "      the files` became `count all the files`",
         "  1 item more (3): 1 message of the user",
     ]
 
@@ -218,6 +220,43 @@ def test_what_codex_tells_of_the_turn_stays_within_the_page() -> None:
     view = request_view({**SHELL, "client_metadata": told})
     assert "request turn" in view
     assert max(map(len, view.split("\n"))) <= WIDTH
+
+
+def test_wide_letters_are_wrapped_where_the_page_ends() -> None:
+    chinese = "请把这个文件翻译成中文，然后运行所有的测试，" * 8
+    call = {"type": "function_call", "call_id": "c1", "name": "shell", "arguments": json.dumps({"cmd": chinese})}
+    items = [said("user", chinese + "🎉" * 50), call, output("c1", "e\u0301" * 70 + "漢字" * 90)]
+    view = request_view({"model": "m", "input": items})
+    assert max(map(columns, view.split("\n"))) <= WIDTH
+    assert columns("漢字e\u0301") == 5
+    assert view.count("，") == 32  # nothing of it was cut off
+
+
+def test_tabs_become_spaces_and_the_rest_of_a_wrapped_line_stands_deeper() -> None:
+    patch = f"*** Begin Patch\n*** Update File: Makefile\n+\tgcc {'-Wall ' * 14}-o a\n*** End Patch"
+    call = {"type": "function_call", "call_id": "c1", "name": "apply_patch", "arguments": json.dumps({"input": patch})}
+    view = request_view({"model": "m", "input": [said("user", "go"), call, output("c1", "a\tb")]})
+    assert "\t" not in view
+    assert "\n      +   gcc -Wall" in view
+    assert "\n          -Wall" in view
+    assert "-> a   b\n" in view
+
+
+def test_a_long_output_of_one_line_is_folded_and_its_size_told() -> None:
+    view = request_view({"model": "m", "input": [said("user", "go"), output("c1", "var a=1;" * 20_000)]})
+    assert "-> (160,000 characters)\n" in view
+    assert "characters left out here, sha " in view
+    assert view.count("\n") < 200
+    assert max(map(columns, view.split("\n"))) <= WIDTH
+
+
+def test_json_that_is_no_request_stays_within_the_page() -> None:
+    view = request_view({"models": [{"slug": "m", "instructions": "word " * 100}]})
+    assert max(map(len, view.split("\n"))) <= WIDTH
+
+
+def test_remarks_stand_below_the_title() -> None:
+    assert request_view(SHELL, remarks=["prompt cache: x"]).split("\n")[1] == "prompt cache: x"
 
 
 def test_escape_sequences_do_not_reach_the_screen() -> None:

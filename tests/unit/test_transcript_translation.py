@@ -30,37 +30,39 @@ nothing had to be left out or repaired
 
 Parameters:
   passed on: model: scripted-model, stream: true
-  left out, as in every turn: tool_choice, parallel_tool_calls, reasoning.summary, store, include, prompt_cache_key,
-      client_metadata
-                                                               -> stream_options: {include_usage: true} (for token
-                                                                  counts)
+  left out, as in every turn: tool_choice, parallel_tool_calls,
+      reasoning.summary, store, include, prompt_cache_key, client_metadata
+  (added for token counts)              -> stream_options: {include_usage: true}
 
 Tools:
-  apply_patch (custom)                                         -> function apply_patch(input: string)
+  apply_patch (custom)                  -> function apply_patch(input: string)
 
 Answer: 5 chunks, 939 bytes -> 9 events, 3.0 KB
-  content (8 characters): Patched.                             -> 0 message
-  finish_reason: stop                                          -> response.completed
-  usage: 1200 in, 34 out                                       -> the same
+  content (8 characters): Patched.      -> 0 message
+  finish_reason: stop                   -> response.completed
+  usage: 1200 in, 34 out                -> the same
 
 Conversation:
-    0 developer: You are a coding agent.                       -> 0 system, joined with others
-    1 developer: <skills_instructions> ## Skills A skill is a… -> 0 system, joined with others
-    2 user: <environment_context> <cwd>/workspace</cwd> <shel… -> 1 user, joined with others
-    3 user: add a file                                         -> 1 user, joined with others
-    4 reasoning: A patch will do.                              -> 2 assistant.reasoning_content
-    5 assistant: Patching.                                     -> 2 assistant
-    6 apply_patch: adds new.txt (+2 −0)                        -> 2 assistant.tool_calls[0], its text as `input`
-    7   exit 0, 0.1 s: Success. Updated the following files:…  -> 3 tool
+    0 developer: You are a coding agen… -> 0 system, joined with others
+    1 developer: <skills_instructions>… -> 0 system, joined with others
+    2 user: <environment_context> <cwd… -> 1 user, joined with others
+    3 user: add a file                  -> 1 user, joined with others
+    4 reasoning: A patch will do.       -> 2 assistant.reasoning_content
+    5 assistant: Patching.              -> 2 assistant
+    6 apply_patch: adds new.txt (+2 −0) -> 2 assistant.tool_calls[0], its text
+                                           as `input`
+    7   exit 0, 0.1 s: Success. Update… -> 3 tool
 """
     )
 
 
 def test_images_of_tools_are_found_in_the_message_that_was_added_for_them() -> None:
-    assert section(view_of("tool-image", 2), "Conversation:").split("\n")[-3:] == [
-        "    7   0.1 s: a red square [image png 80 bytes]               -> 3 tool, its image in a message of the user",
-        "    8   [image png 80 bytes]                                   -> 4 tool, its image in a message of the user",
-        "                                                               -> 5 user, added: the images of an output",
+    assert section(view_of("tool-image", 2), "Conversation:").split("\n")[-5:] == [
+        "    7   0.1 s: a red square [image png… -> 3 tool, its image in a message of the",
+        "                                           user",
+        "    8   [image png 80 bytes]            -> 4 tool, its image in a message of the",
+        "                                           user",
+        "      (added)                           -> 5 user: the images of an output",
     ]
 
 
@@ -70,7 +72,7 @@ def test_tools_of_a_namespace_are_shown_with_the_names_they_got() -> None:
 
 def test_a_tool_that_was_left_out_is_told_and_then_nothing_else_is_claimed() -> None:
     view = view_of("web-search", 1)
-    assert f"  {'web_search':<60} -> left out\n" in view
+    assert f"  {'web_search':<37} -> left out\n" in view
     assert "nothing had to be left out" not in view
 
 
@@ -78,7 +80,8 @@ def test_notes_and_repairs_come_first_with_their_reasons() -> None:
     view = view_of("patch", 2, notes=["text.verbosity: left out, the provider has none"], quirks=["think-tags"])
     assert section(view, "Left out, renamed or repaired:").split("\n") == [
         "  text.verbosity: left out, the provider has none",
-        "  answer: reasoning between think tags at the start of the text was made reasoning (think-tags)",
+        "  answer: reasoning between think tags at the start of the text was made",
+        "      reasoning (think-tags)",
     ]
     assert view.index("Left out, renamed or repaired:") < view.index("Parameters:")
     assert "nothing had to be" not in view
@@ -97,9 +100,9 @@ def test_renamed_and_added_parameters_are_told() -> None:
     request = {"model": "m", "input": [], "max_output_tokens": 5, "reasoning": {"effort": "high"}}
     chat = {"model": "m", "messages": [], "max_tokens": 5, "reasoning_effort": "high", "top_k": 1}
     lines = section(translation_view(request, chat) + "\n", "Parameters:").split("\n")
-    assert f"  {'max_output_tokens: 5':<60} -> max_tokens: 5" in lines
-    assert f"  {'reasoning.effort: high':<60} -> reasoning_effort: high" in lines
-    assert f"  {'':<60} -> top_k: 1 (added by the profile or an option)" in lines
+    assert f"  {'max_output_tokens: 5':<37} -> max_tokens: 5" in lines
+    assert f"  {'reasoning.effort: high':<37} -> reasoning_effort: high" in lines
+    assert f"  {'(added by the profile or an option)':<37} -> top_k: 1" in lines
 
 
 def test_an_item_that_was_lost_is_told() -> None:
@@ -120,7 +123,27 @@ def test_a_call_found_in_the_text_is_told() -> None:
     answer = b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in events)
     view = translation_view(body("patch", 1), body("patch", 1, "chat_request.json"), answer=answer, chat_answer=data)
     assert "-> no item of its own\n" in view
-    assert "-> 0 function_call exec_command: found in the text" in view
+    assert "  (found in the text, or added)         -> 0 function_call exec_command\n" in view
+
+
+def test_a_long_field_is_read_on_both_sides_of_the_arrow() -> None:
+    schema = {"type": "json_schema", "name": "answer", "schema": {"type": "object", "required": ["answer"]}}
+    request = {"model": "m", "input": [], "text": {"format": schema}}
+    view = translation_view(request, {"model": "m", "messages": [], "response_format": {"type": "json_object"}})
+    assert f"  {'text.format: {type: json_schema,':<37} -> response_format: {{type: json_object}}\n" in view
+    assert "required: [answer]" in " ".join(view.split())
+
+
+def test_the_error_that_a_turn_ended_with_has_its_row() -> None:
+    error = {"type": "response.failed", "response": {"status": "failed", "error": {"code": "x", "message": "Broken"}}}
+    answer = b"data: " + json.dumps(error).encode() + b"\n\n"
+    bodies = body("patch", 1), body("patch", 1, "chat_request.json")
+    for given, left in (
+        (b'{"error": {"message": "Out of credit", "code": "quota"}}', "quota: Out of credit"),
+        (b'data: {"choices": [{"delta": {"content": "a"}}]}\n\ndata: {"ch\n\n', "event 2 can't be read: {\"ch"),
+        (b"", "no error is told"),
+    ):
+        assert f"  {left:<37} -> x: Broken\n" in translation_view(*bodies, answer=answer, chat_answer=given)
 
 
 def test_a_turn_that_was_never_sent_says_so() -> None:
