@@ -8,6 +8,7 @@ mitmproxy has only when client and upstream both speak TLS, get its own error pa
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import sys
@@ -84,7 +85,7 @@ def _replace(owner: Any, name: str, wrap: Callable[[Any], Any], otherwise: str) 
 
 def leave_last_words(flow: http.HTTPFlow, response: http.Response, rest: bytes = b"") -> None:
     """Called in `error`, when mitmproxy has already fixed what it sends after the hook: an HTML page, or nothing."""
-    if flow.is_replay == "request" or ended_by(flow):
+    if flow.is_replay == "request" or not flow.client_conn.connected:
         return  # nobody listens
     response = response.copy()
     response.headers["connection"] = "close"
@@ -176,12 +177,7 @@ def write_event(flow: http.HTTPFlow, make: Callable[[], bytes]) -> None:
     when the client can't be written to (HTTP/2 and TLS clients, whose bytes are not ours to frame).
     """
     handler = _handler_of(flow)
-    if (
-        handler is None
-        or flow.response is None
-        or flow.client_conn.tls
-        or not flow.request.http_version.startswith("HTTP/1")
-    ):
+    if handler is None or flow.response is None or flow.client_conn.tls:
         return
     transport = handler.transports.get(flow.client_conn)
     if transport is None or transport.writer is None or transport.writer.is_closing():
@@ -195,7 +191,17 @@ def write_event(flow: http.HTTPFlow, make: Callable[[], bytes]) -> None:
     handler.timeout_watchdog.register_activity()
 
 
+def drop_upstream(flow: http.HTTPFlow) -> bool:
+    """Close the connection on which an HTTP/1 client's flow waits for its provider; `error` follows."""
+    if found := (handler := _handler_of(flow)) is not None and flow.server_conn in handler.transports:
+        handler.close_connection(flow.server_conn)
+    return found
+
+
 def _handler_of(flow: http.HTTPFlow) -> Any:
+    """What moves an HTTP/1 client's bytes; several flows of an HTTP/2 client may share one."""
+    if not flow.request.http_version.startswith("HTTP/1"):
+        return None
     server = ctx.master.addons.get("proxyserver")
     for handler in getattr(server, "connections", {}).values():
         if getattr(handler, "client", None) is flow.client_conn:
@@ -291,7 +297,9 @@ def shutting_down() -> bool:
 async def announce(flow: http.HTTPFlow) -> None:
     """Show a finished flow to the view, the save file and HAR, by the hooks of its life."""
     for hook in list(eventsequence.iterate(flow)):
-        await ctx.master.addons.handle_lifecycle(hook)
+        # Not as a lifecycle, which tells the view again after each: mitmweb hashes both bodies every time.
+        await ctx.master.addons.trigger_event(hook)
+        await asyncio.sleep(0)  # streams first
     if flow.intercepted:
         flow.resume()  # nothing waits for it
         show_updated([flow])
@@ -360,13 +368,14 @@ def will_be_intercepted(flow: http.HTTPFlow) -> bool:
     return bool(intercept is not None and intercept.should_intercept(flow))
 
 
-def to_clipboard(text: str) -> str:
-    """Where mitmproxy itself copies to. Gives the text: a mitmweb on another machine has no clipboard of the user's."""
+def to_clipboard(text: str) -> bool:
+    """Copy to where mitmproxy copies to; False where that is nowhere, as on a machine without a screen."""
     try:
         pyperclip.copy(text)
     except pyperclip.PyperclipException as error:
         logger.debug("nothing was copied: %s", error)
-    return text
+        return False
+    return True
 
 
 def before_sending(flow: http.HTTPFlow, wait: Callable[[], Awaitable[None]]) -> None:

@@ -43,7 +43,7 @@ from relay_translate.profiles import GENERIC
 
 from . import replies
 from .body import BodyStream, Timings
-from .cooling import cooling
+from .cooling import HANGS_AFTER, cooling
 from .encodings import EncodingError, decode_body
 from .history import Asked, history
 from .intake import LARGEST_BODY, Route, read_body, route
@@ -97,6 +97,9 @@ class Exchange:
     upstream_response: http.Response | None = None
     body: BodyStream | None = None
     broken: ApiError | None = None
+    held_back: bool = False  # whether it was ended while somebody held it
+    given_up: ApiError | None = None  # why we ourselves broke off the provider's answer
+    unreached: bool = False  # whether there was no connection to the provider
     outcome: Outcome = Outcome("in_progress")
     asked: Asked = field(default_factory=Asked)
     rested: bool = False  # whether its model was left alone for this failure
@@ -120,6 +123,17 @@ class Exchange:
     def secrets(self) -> list[str]:
         """The credentials that went up: they may come back in an error text."""
         return credentials(self.upstream_request.headers)
+
+    @property
+    def expects_token(self) -> bool:
+        """Whether the answer comes piece by piece, and nothing of it has been said."""
+        is_whole = self.upstream_response is not None and self.body is None
+        return bool(self.context and self.context.stream) and not is_whole and self.timings.first_token is None
+
+    @property
+    def is_told(self) -> bool:
+        """Whether the client has heard the whole answer."""
+        return bool(self.body and self.body.called and self.body.translator.done)
 
     def sent(self, flow: http.HTTPFlow) -> bool:
         """Whether the request is on its way: mitmproxy puts the connection on the flow and sends at once."""
@@ -174,7 +188,8 @@ class Exchange:
         the end of a stream that has begun. `ended_by`: "" unless it was the client, or somebody who killed the flow."""
         self.restore(flow)
         self.timings.total = self.timings.now()
-        error = self._blame(flow, why)
+        self.unreached = self.upstream_response is None and not self.sent(flow)
+        error = self.given_up or self._blame(flow, why)
         response, rest = self.refusal(error), b""
         if self.body is not None and flow.response is not None:
             self._keep_raw(self.body.raw.whole())
@@ -189,12 +204,16 @@ class Exchange:
             flow.error = None  # Codex hangs up at the last event; a body that is still open behind it is no failure
         return response, rest
 
-    def kill(self, flow: http.HTTPFlow) -> None:
-        """The answer was thrown away by somebody who held it; the client's connection ends."""
-        self.timings.total = self.timings.now()
-        if flow.response is not None:
-            self._keep_raw(flow.response.raw_content or b"")
-        flow.response, self.outcome = None, Outcome("killed")
+    def kill(self, flow: http.HTTPFlow, ended_by: str) -> None:
+        """It was held and is not to go on: somebody threw it away ("killed"), which its client hears, or there is no
+        client any more ("client left"). In `error`, or in `response` after `finish_answer`."""
+        self.restore(flow)
+        if self.timings.total is None:
+            self.timings.total = self.timings.now()
+        if not self.is_told:
+            is_left, self.held_back, self.response = ended_by == "client left", True, {}
+            flow.response = None if is_left else replies.aborted(flow.request, self.context, events=self.events)
+            self.outcome = Outcome(ended_by, None, self.outcome.summary)
 
     def refusal(self, error: ApiError) -> http.Response:
         """The answer for a turn that failed before anything was said."""
@@ -238,12 +257,26 @@ class Exchange:
         error, place = self.outcome.error, self.way.place
         if error is None and self.body and self.body.translator.done:
             error = self.body.translator.summary.error
-        if error is None or error.replaced is None or self.rested:
+        failure = error.replaced if error else self._hung()
+        if failure is None or self.rested:
             return
         self.rested = True
-        why = one_line(error.replaced.message)
-        seconds = cooling.rest(place.upstream, place.model, why, error.replaced.retry_after)
-        logger.warning("%s rests for %.0f s, %s takes over: %s", place.label, seconds, self.successor, why)
+        why = one_line(failure.message)
+        other = self.way.successor or self.way.first
+        is_host = self.unreached and other is not None and other.upstream.authority != place.upstream.authority
+        seconds = cooling.rest(place.upstream, None if is_host else place.model, why, failure.retry_after)
+        who = f"all of {place.upstream.authority}" if is_host else place.label
+        logger.warning("%s rests for %.0f s, %s takes over: %s", who, seconds, self.successor, why)
+
+    def _hung(self) -> ApiError | None:
+        """The failure of a provider whose client gave up before the first token; None where it may have been a person
+        who thought better of it, or nobody takes over."""
+        seconds = self.timings.total or 0.0
+        if self.held_back or self.outcome.status != "client left" or not self.expects_token or seconds < HANGS_AFTER:
+            return None
+        if not (self.context and self.context.successor):
+            return None
+        return upstream_broke(f"{self.upstream.authority} said nothing for {seconds:.0f} s, and the client left")
 
     def _whole_answer(self, raw: bytes) -> http.Response:
         head = self.upstream_response
@@ -286,9 +319,9 @@ class Exchange:
         where = self.upstream.authority
         if self.upstream_response is not None:
             return upstream_broke(f"{where} broke off its answer: {why}")
-        if self.sent(flow):
-            return upstream_broke(f"{where} gave no usable answer: {why}")
-        return replies.unreachable(where, why)
+        if self.unreached:
+            return replies.unreachable(where, why)
+        return upstream_broke(f"{where} gave no usable answer: {why}")
 
 
 live: WeakKeyDictionary[http.HTTPFlow, Exchange] = WeakKeyDictionary()

@@ -11,7 +11,7 @@ import asyncio
 import logging
 import time
 
-from . import compat, exchange
+from . import compat, exchange, patience
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +37,7 @@ class Heartbeat:
             await asyncio.sleep(TICK)
             try:
                 keep_alive(time.monotonic())
+                patience.give_up(time.monotonic())
             except Exception:  # one odd flow must not end the signs of life of all others
                 logger.exception("unexpected error while keeping streams alive")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 import re
@@ -22,6 +21,7 @@ from relay_translate.quirks import QUIRKS
 
 from . import corpus, history, inspection
 from .history import HistorySettings
+from .nearest import nearest
 from .options import OPTIONS, PATTERNS
 from .providers import KEY, VARIABLE, Provider, ProviderError, Upstream, parse_providers, parse_upstream
 from .search import Configured, parse_service
@@ -162,8 +162,8 @@ def refuse_unknown(names: Iterable[str]) -> None:
     """mitmproxy ignores `--set` of a name it does not know; a mistyped relay option must not go unnoticed."""
     for name in names:
         known = (*OPTIONS, PATTERNS)
-        close = difflib.get_close_matches(name, known, n=1)
-        advice = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
+        close = nearest(name, known, "relay_")
+        advice = f"did you mean {close}?" if close else f"known are {', '.join(known)}"
         raise OptionsError(f"{name}: there is no such option; {advice}")
 
 

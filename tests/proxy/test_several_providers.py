@@ -1,74 +1,28 @@
-"""Several providers behind one port: whose model, whose key, and who takes over."""
+"""Several providers behind one port: whose model, and whose key. Who takes over stands in test_taking_over.py."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import logging
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from typing import Any
+import ssl
+from ipaddress import ip_address
+from pathlib import Path
 
 import pytest
-from mitmproxy import connection
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from mitmproxy import certs, connection
 from mitmproxy.test import tflow
 
 from addon import guard
-from addon.cooling import cooling
-from addon.model_lists import ListFailed, fetch
+from addon.model_lists import ListFailed, Trust, fetch
 from addon.providers import find_provider, parse_upstream
 
 from .looking import Looking
-from .wire import CODEX, OTHER, Answering, Client, Script, Upstream, sse, text_answer, turn
+from .several import FIRST_KEY, SECOND_KEY, behind_one_port, keys, listing, turn_of  # noqa: F401 - a fixture
+from .wire import CODEX, OTHER, Answering, Client, Upstream
 
 pytestmark = pytest.mark.asyncio
-
-FIRST_KEY, SECOND_KEY = "first-key-111", "second-key-222"
-
-
-@pytest.fixture(autouse=True)
-def keys(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("FIRST_TEST_KEY", FIRST_KEY)
-    monkeypatch.setenv("SECOND_TEST_KEY", SECOND_KEY)
-    cooling.clear()
-    yield
-    cooling.clear()
-
-
-def providers(second: Upstream) -> str:
-    return (
-        "one=http://127.0.0.1:PORT/v1#FIRST_TEST_KEY,"
-        f"two=http://127.0.0.1:{second.port}/gateway/v1#SECOND_TEST_KEY"
-    )  # fmt: skip
-
-
-@asynccontextmanager
-async def behind_one_port(proxy: Any, first: Script, second: Upstream, **opts: Any) -> AsyncIterator[Any]:
-    """The relay before two providers, `one` (relay.upstream) and `two`."""
-    async with second.serve():
-        opts = {"relay_providers": providers(second), **opts}
-        async with proxy(first, **opts) as relay:
-            yield relay
-
-
-def turn_of(model: str, **fields: object) -> bytes:
-    return json.dumps({**json.loads(turn(**fields)), "model": model}).encode()
-
-
-def listing(*ids: str, **facts: object) -> Script:
-    async def script(answer: Answering) -> None:
-        if answer.seen.method == "GET":
-            data = [{"id": one, "object": "model", **facts} for one in ids]
-            await answer.whole(json.dumps({"object": "list", "data": data}).encode())
-        else:
-            await answer.stream(text_answer(f"from {ids[0]}"))
-
-    return script
-
-
-async def refusing(answer: Answering) -> None:
-    body = json.dumps({"error": {"message": "engine overloaded"}}).encode()
-    await answer.whole(body, "503 Service Unavailable", {"Retry-After": "30"})
 
 
 async def test_each_model_goes_to_its_provider_with_its_key(proxy) -> None:
@@ -140,76 +94,6 @@ async def test_a_provider_without_a_list_is_named_and_the_others_are_listed(prox
     assert reply.json()["error"]["message"].count("Incorrect API key") == 2
 
 
-async def test_another_model_answers_the_next_try_and_the_first_returns_after_its_rest(
-    proxy, caplog, monkeypatch
-) -> None:
-    caplog.set_level(logging.INFO)
-    second = Upstream(listing("b"))
-    async with behind_one_port(proxy, refusing, second, relay_fallback="two/b") as relay:
-        failed = (await relay.ask(turn_of("one/a"))).failure()
-        assert (failed["code"], "two/b takes over; try again in 0.1s." in failed["message"]) == (
-            "rate_limit_exceeded",
-            True,
-        )
-        assert (await relay.ask(turn_of("one/a"))).text() == "from b"
-        assert (await relay.ask(turn_of("one/a"))).text() == "from b"
-        assert (len(relay.upstream.seen), len(second.seen)) == (1, 2)
-        flows = await relay.flows(6)
-        told = [flow.metadata["relay"].get("failover") for flow in flows if flow.metadata["relay"]["role"] == "client"]
-        assert [(one["from"], one["to"]) for one in told] == [("one/a", "two/b")] * 3
-        assert all("engine overloaded" in one["why"] for one in told)
-        assert "one/a rests for 30 s, two/b takes over" in caplog.text
-        now = cooling._clock()
-        monkeypatch.setattr(cooling, "_clock", lambda: now + 31)
-        await relay.ask(turn_of("one/a"))
-        assert len(relay.upstream.seen) == 2
-
-
-async def test_other_clients_get_a_status_and_the_seconds_to_wait(proxy) -> None:
-    second = Upstream(listing("b"))
-    async with behind_one_port(proxy, refusing, second, relay_fallback="two/b") as relay:
-        reply = await relay.ask(turn_of("one/a"), OTHER)
-        assert (reply.status, reply.headers["retry-after"]) == (429, "1")
-        assert (await relay.ask(turn_of("one/a"), OTHER)).text() == "from b"
-
-
-async def test_nobody_takes_over_who_can_not(proxy) -> None:
-    """A picture does not go to a model that sees none, a long conversation to none with a small window."""
-    second = Upstream(listing("deepseek-v4-pro", context_length=1000))
-    picture = {"type": "input_image", "image_url": "data:image/png;base64,AAAA"}
-    message = {"type": "message", "role": "user", "content": [picture]}
-    async with behind_one_port(proxy, refusing, second, relay_fallback="two/deepseek-v4-pro") as relay:
-        await relay.ask(b"", method="GET", path="/v1/models")
-        for body in (turn_of("one/a", text=[message]), turn_of("one/a", text="word " * 2000)):
-            cooling.clear()
-            assert "takes over" not in (await relay.ask(body)).failure()["message"]
-        assert "takes over" in (await relay.ask(turn_of("one/a"))).failure()["message"]
-    assert [one.method for one in second.seen] == ["GET"]
-
-
-async def test_with_everybody_resting_the_providers_own_words_are_heard(proxy) -> None:
-    second = Upstream(refusing)
-    async with behind_one_port(proxy, refusing, second, relay_fallback="two/b") as relay:
-        assert "two/b takes over" in (await relay.ask(turn_of("one/a"))).failure()["message"]
-        last = (await relay.ask(turn_of("one/a"))).failure()["message"]
-        assert "takes over" not in last
-        assert "try again in 30s" in last
-
-
-async def test_one_provider_falls_back_to_another_of_its_models(proxy) -> None:
-    async def script(answer: Answering) -> None:
-        if answer.seen.json()["model"] == "big":
-            await answer.whole(
-                b'{"error":{"message":"no credit","code":"insufficient_quota"}}', "429 Too Many Requests"
-            )
-        else:
-            await answer.stream(text_answer(answer.seen.json()["model"]))
-
-    async with proxy(script, relay_fallback="small", relay_model_map="gpt-*=big") as relay:
-        assert "small takes over" in (await relay.ask()).failure()["message"]
-        assert (await relay.ask()).text() == "small"
-
-
 @pytest.mark.parametrize("origin", ["https://evil.test", "http://evil.test:4444", "null", "x://["])
 async def test_a_web_page_can_not_spend_the_key(proxy, origin: str) -> None:
     async with proxy(relay_api_key="relay-key-1") as relay:
@@ -277,97 +161,25 @@ async def test_a_proxy_of_the_environment_is_not_shown_a_key(proxy, monkeypatch)
         assert relay.upstream.seen == []
 
 
-# --- who takes over ---------------------------------------------------------------------------------------------------
-
-
-async def test_a_failure_counts_as_soon_as_the_client_has_heard_it(proxy) -> None:
-    """The provider keeps the connection open behind its error."""
-    over = asyncio.Event()
-
-    async def lingering(answer: Answering) -> None:
-        await answer.head()
-        await answer.send(sse({"error": {"message": "engine overloaded", "code": 503}}))
-        await over.wait()
-
-    second = Upstream(listing("b"))
-    async with behind_one_port(proxy, lingering, second, relay_fallback="two/b") as relay:
-        async with Client(relay.port) as client:
-            await client.send("POST", "/v1/responses", CODEX, turn_of("one/a"))
-            await client.reader.readuntil(b"two/b takes over")
-            assert (await relay.ask(turn_of("one/a"))).text() == "from b"
-        over.set()
-    assert len(relay.upstream.seen) == 1
-
-
-async def test_pictures_of_the_turn_before_count_too(proxy) -> None:
-    asked = 0
-
-    async def first(answer: Answering) -> None:
-        nonlocal asked
-        asked += 1
-        await (answer.stream(text_answer("a cat")) if asked == 1 else refusing(answer))
-
-    picture = {"type": "input_image", "image_url": "data:image/png;base64,AAAA"}
-    message = {"type": "message", "role": "user", "content": [picture]}
-    second = Upstream(listing("deepseek-v4-pro"))
-    async with behind_one_port(proxy, first, second, relay_fallback="two/deepseek-v4-pro") as relay:
-        seen = (await relay.ask(turn_of("one/a", text=[message]), OTHER)).events()[-1]["response"]
-        reply = await relay.ask(turn_of("one/a", text="and now?", previous_response_id=seen["id"]), OTHER)
-        assert "takes over" not in reply.json()["error"]["message"]
-
-
-async def test_what_the_first_model_can_not_do_is_asked_of_none(proxy) -> None:
-    picture = {"type": "input_image", "image_url": "data:image/png;base64,AAAA"}
-    message = {"type": "message", "role": "user", "content": [picture]}
-    second = Upstream(listing("deepseek-v4-flash"))
-    async with behind_one_port(proxy, refusing, second, relay_fallback="two/deepseek-v4-flash") as relay:
-        assert "takes over" in (await relay.ask(turn_of("one/deepseek-v4-pro", text=[message]))).failure()["message"]
-
-
-async def test_a_request_nested_deeply_is_the_clients_fault(proxy) -> None:
-    content = '{"content":[' * 300 + '"x"' + "]}" * 300
-    body = f'{{"model":"one/a","stream":true,"input":[{{"type":"message","role":"user","content":[{content}]}}]}}'
-    async with behind_one_port(proxy, refusing, Upstream(listing("b")), relay_fallback="two/b") as relay:
-        assert "failed to translate" not in (await relay.ask(body.encode())).failure()["message"]
-
-
-async def test_a_stand_in_that_refuses_does_not_end_the_turn(proxy) -> None:
-    """The model that was asked for comes back soon; that the other one takes no key is not its client's concern."""
-
-    async def wrong_key(answer: Answering) -> None:
-        await answer.whole(b'{"error":{"message":"Incorrect API key"}}', "401 Unauthorized")
-
-    second = Upstream(wrong_key)
-    async with behind_one_port(proxy, refusing, second, relay_fallback="two/b") as relay:
-        assert "two/b takes over" in (await relay.ask(turn_of("one/a"))).failure()["message"]
-        failed = (await relay.ask(turn_of("one/a"))).failure()
-        assert failed["code"] == "rate_limit_exceeded"
-        assert "Incorrect API key" in failed["message"]
-        assert "one/a takes over; try again in 30.1s." in failed["message"]
-    async with behind_one_port(proxy, wrong_key, second, relay_fallback="two/b") as relay:
-        cooling.clear()
-        assert (await relay.ask(turn_of("one/a"))).failure()["code"] == "invalid_prompt"
-
-
-async def test_one_wait_is_told(proxy) -> None:
-    async def failing(answer: Answering) -> None:
-        await answer.whole(b'{"error":{"message":"overloaded","code":503}}', headers={"Retry-After": "30"})
-
-    async with (
-        behind_one_port(proxy, failing, Upstream(listing("b")), relay_fallback="two/b") as relay,
-        Client(relay.port) as client,
-    ):
-        await client.send("POST", "/v1/responses", OTHER, turn_of("one/a", stream=False))
-        head = (await client.reader.readuntil(b"\r\n\r\n")).lower()
-    assert (head.count(b"retry-after"), b"retry-after: 1\r" in head) == (1, True)
-
-
-async def test_the_longer_of_two_rests_counts() -> None:
-    place = parse_upstream("http://127.0.0.1:1/v1")
-    assert cooling.rest(place, "a", "used up", 600.0) == 600.0
-    assert 590 < cooling.rest(place, "a", "slow down", 5.0) <= 600
-    assert (found := cooling.of(place, "a")) is not None
-    assert found.why == "used up"
+async def test_lists_are_asked_for_with_the_certificates_that_turns_are(proxy, tmp_path: Path) -> None:
+    store = certs.CertStore.from_store(tmp_path, "far", 2048)
+    own = store.get_cert("far", [x509.IPAddress(ip_address("127.0.0.1"))])
+    encoding, no_password = serialization.Encoding.PEM, serialization.NoEncryption()
+    key = own.privatekey.private_bytes(encoding, serialization.PrivateFormat.PKCS8, no_password)
+    (tmp_path / "own.pem").write_bytes(key + own.cert.to_pem())
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "own.pem")
+    authority, far = str(tmp_path / "far-ca-cert.pem"), Upstream(listing("a"))
+    server = await asyncio.start_server(far._connected, "127.0.0.1", 0, ssl=context)
+    async with server:
+        name = f"far=https://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1#FIRST_TEST_KEY"
+        for trust, why in ((Trust(), "certificate"), (Trust(file="/nowhere"), "No such file")):
+            with pytest.raises(ListFailed, match=f"could not be reached.*{why}"):
+                await fetch(find_provider(name), trust=trust)
+        for options in ({"ssl_insecure": True}, {"ssl_verify_upstream_trusted_ca": authority}):
+            async with proxy(relay_providers=name, **options) as relay:
+                reply = await relay.ask(b"", method="GET", path="/v1/models")
+            assert [one["id"] for one in reply.json()["data"]] == ["far/a"]
 
 
 # --- names ------------------------------------------------------------------------------------------------------------
