@@ -1,8 +1,10 @@
-"""Intercept and edit: turns that wait for a person, before their translation.
+"""Intercept and edit: turns that wait for a person.
 
-mitmproxy's own `intercept` sees what it sends: the chat request, and the client's answer. Here the client's request and
-the provider's answer are held, which are translated when the person resumes. A client waits for the head of an answer
-as long as it takes (measured with Codex: its idle limit begins behind the head), so nothing is sent to it meanwhile.
+The relay's own options hold what is translated when the person resumes: the client's request and the provider's answer.
+mitmproxy's `intercept` asks for the chat request and the client's answer. All four wait here: mitmproxy's own waiting
+never ends when a held flow is killed (mitmweb's Abort), and does not hear of a client that leaves. A client waits for
+the head of an answer as long as it takes (measured with Codex: its idle limit begins behind the head), so nothing is
+sent to it meanwhile.
 """
 
 from __future__ import annotations
@@ -11,12 +13,13 @@ import asyncio
 import contextlib
 import json
 import logging
-from weakref import WeakSet
+from weakref import WeakKeyDictionary, WeakSet
 
 from mitmproxy import flowfilter, http
 
 from . import compat
 from .exchange import Exchange
+from .intake import is_turn
 from .settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -26,36 +29,32 @@ TICK = 0.25  # seconds: how soon it is noticed that a flow was killed, or that i
 _FRAMING = ("content-encoding", "content-length")
 
 _answers: WeakSet[http.HTTPFlow] = WeakSet()
+_ended: WeakKeyDictionary[http.HTTPFlow, str] = WeakKeyDictionary()
 
 
-async def until_resumed(flow: http.HTTPFlow) -> None:
-    """Wait while somebody holds the flow. A client that leaves ends it; mitmproxy itself would hear of that later."""
-    while flow.intercepted:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(TICK):
-                await flow.wait_for_resume()
-        if flow.intercepted and flow.is_replay is None and not flow.client_conn.connected and flow.killable:
-            flow.kill()
+def ended(flow: http.HTTPFlow) -> str:
+    """How a flow ended while it was held: `killed` by somebody, or `client left`. Else ""."""
+    return _ended.get(flow, "")
 
 
 async def hold_request(flow: http.HTTPFlow, settings: Settings | None) -> None:
-    """Let a person edit the client's request where `relay_intercept` asks for it; in lines, as far as it is JSON."""
-    if settings is None or not _matches(settings.inspection.intercept, flow):
-        return
-    before, kept = flow.request.raw_content, {name: flow.request.headers.get(name) for name in _FRAMING}
-    _spread(flow.request)
-    spread = flow.request.raw_content
-    await _hold(flow, "held: edit the request, then resume")
-    if flow.request.raw_content == spread:
-        flow.request.raw_content = before
-        flow.request.headers.update({name: value for name, value in kept.items() if value is not None})
+    """Let a person edit the client's request of a turn where `relay_intercept` asks for it."""
+    if settings is not None and is_turn(flow.request) and _matches(settings.inspection.intercept, flow):
+        flow.intercept()
+        await _hold_request(flow, "held: edit the request, then resume")
+
+
+async def until_resumed(flow: http.HTTPFlow) -> None:
+    """Once the hooks of `request` have run: let a person edit what mitmproxy's `intercept` holds, the chat request."""
+    if flow.intercepted:
+        await _hold_request(flow, "held: edit the chat request, then resume")
 
 
 def wants_answer(flow: http.HTTPFlow, turn: Exchange, settings: Settings | None) -> bool:
     """In `responseheaders`: whether the whole answer is needed before the client hears of it, because somebody holds
     it: as the provider gave it (`relay_intercept_answers`), or as it is translated (mitmproxy's `intercept`)."""
     turn.restore(flow)
-    if settings is not None and _matches(settings.inspection.intercept_answers, flow):
+    if settings is not None and turn.context and _matches(settings.inspection.intercept_answers, flow):
         _answers.add(flow)
         return True
     return compat.will_be_intercepted(flow)
@@ -63,27 +62,75 @@ def wants_answer(flow: http.HTTPFlow, turn: Exchange, settings: Settings | None)
 
 async def hold_answer(flow: http.HTTPFlow) -> None:
     """In `response`, before the translation: let a person edit the provider's answer, if it was wanted."""
-    if flow in _answers:
+    if flow in _answers and flow.killable:
         _answers.discard(flow)
+        flow.intercept()
         await _hold(flow, "held: edit the provider's answer, then resume")
+
+
+async def hold_translated(flow: http.HTTPFlow, *, is_told: bool = False) -> None:
+    """In `response`: let a person edit what the client is told, where mitmproxy's `intercept` asks for it. Not left to
+    mitmproxy, which would hold it when it has been recorded. is_told: the client has heard it already."""
+    what_to_do = "the client has heard it; resume" if is_told else "edit the answer, then resume"
+    if flow.killable and compat.will_be_intercepted(flow):
+        flow.intercept()
+        await _hold(flow, f"held: {what_to_do}")
+        _hold_no_more(flow)
+
+
+def hold_unsent_once(flow: http.HTTPFlow) -> None:
+    """In `request`: what the relay has answered itself is held in `response`, if at all."""
+    if flow.response is not None and flow.is_replay is None:
+        _hold_no_more(flow)
+
+
+def _hold_no_more(flow: http.HTTPFlow) -> None:
+    """Until the end of this hook, have mitmproxy's own `intercept`, which comes behind the relay, leave the flow
+    alone."""
+
+    async def wait() -> None:
+        delattr(flow, "intercept")
+
+    setattr(flow, "intercept", lambda: None)  # noqa: B010 - mypy forbids the plain assignment
+    compat.before_sending(flow, wait)
 
 
 def _matches(wanted: flowfilter.TFilter | None, flow: http.HTTPFlow) -> bool:
     return wanted is not None and flow.is_replay is None and bool(wanted(flow))
 
 
+async def _hold_request(flow: http.HTTPFlow, comment: str) -> None:
+    """In lines, as far as it is JSON. What nobody edits goes on as it came, byte for byte."""
+    request = flow.request
+    before, kept = request.raw_content, {name: request.headers.get(name) for name in _FRAMING}
+    _spread(request)
+    spread = request.raw_content
+    await _hold(flow, comment)
+    if flow.request.raw_content == spread:
+        flow.request.raw_content = before
+        flow.request.headers.update({name: value for name, value in kept.items() if value is not None})
+
+
 async def _hold(flow: http.HTTPFlow, comment: str) -> None:
+    """Wait while somebody holds the flow, and no longer than its client waits."""
     before, flow.comment = flow.comment, comment
-    flow.intercept()
     compat.show_updated([flow])
     logger.info("%s %s is held for you to edit and resume", flow.request.method, flow.request.path.partition("?")[0])
-    await until_resumed(flow)
+    while flow.intercepted:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(TICK):
+                await flow.wait_for_resume()
+        if flow.intercepted and flow.is_replay is None and not flow.client_conn.connected and flow.killable:
+            _ended[flow] = "client left"
+            flow.kill()
+    if not flow.killable:
+        _ended.setdefault(flow, "killed")
     if flow.comment == comment:
         flow.comment = before
 
 
 def _spread(request: http.Request) -> None:
-    """A client's JSON is one line, which nobody can edit. What it says is the same, so the translation is."""
+    """The JSON of a request is one line, which nobody can edit. What it says is the same."""
     with contextlib.suppress(ValueError, RecursionError):
         request.decode()
         text = json.dumps(json.loads(request.raw_content or b""), indent=1, ensure_ascii=False)

@@ -28,7 +28,8 @@ OPTIONS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "relay_keep_flows": (
             "300",
             "How many finished turns mitmweb and the console keep in their list; the oldest go, those that you have "
-            "marked stay. 0 keeps all. Files hold every turn.",
+            "marked stay. Of model lists, searches and refused requests the last 20 stay. 0 keeps all. Files hold "
+            "every turn.",
         ),
     }
 )

@@ -28,6 +28,11 @@ class Route(Enum):
 _METHODS = {Route.RESPONSES: "POST", Route.MODELS: "GET", Route.SEARCH: "POST"}
 
 
+def is_turn(request: http.Request) -> bool:
+    """Whether it is one that is translated."""
+    return _is(request, Route.RESPONSES)
+
+
 def is_search(request: http.Request) -> bool:
     """Whether it is Codex's own web search, which the relay answers by itself."""
     return _is(request, Route.SEARCH)

@@ -1,8 +1,9 @@
 """Turns while they run, for people who look on in mitmweb or the console. In mitmdump nothing of this happens.
 
 The exchange with the provider gets its place in the list as soon as it is sent, right behind the client's; both answers
-grow a few times a second, and less often when showing them takes long, so that streams are not slowed. Of finished
-turns the list keeps the last `relay_keep_flows`: mitmweb itself never lets go of one.
+grow a few times a second. Streams go first: one flow is shown at a time, with a pause behind it for what has arrived
+meanwhile, so many turns at once are each shown less often, except the answer that somebody has open. Of finished turns
+the list keeps the last `relay_keep_flows`: mitmweb itself never lets go of one.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
+from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
 from mitmproxy import http
@@ -21,14 +23,21 @@ from .keys import scrub_headers
 
 logger = logging.getLogger(__name__)
 
-PERIOD = 0.25  # seconds between two updates
+PERIOD = 0.25  # seconds between two updates of a flow
+MOST = 8  # updates a second, of all flows together: 16 streams feel twice as many, and do not feel these
+BEHIND = 1.0  # seconds between two updates of a provider's side that nobody has open; its line hardly changes
 SHARE = 50  # the time between updates is at least this many times what the last one took
+OPEN = 2.0  # seconds for which an answer that was looked at counts as open
+BESIDE = 20  # model lists, searches and refused requests that stay in the list
 _SOON = 0.01  # seconds until it is looked again whether a request has gone
 
 linked: WeakKeyDictionary[Exchange, http.HTTPFlow] = WeakKeyDictionary()
 """The flows that show the providers' sides of turns under way."""
 
 _not_before = 0.0
+_NEVER = (0.0, None)
+_shown: WeakKeyDictionary[http.HTTPFlow, tuple[float, object]] = WeakKeyDictionary()  # when, and what there was to see
+_looked_at: WeakKeyDictionary[http.HTTPFlow, float] = WeakKeyDictionary()
 
 
 def spent(seconds: float) -> None:
@@ -37,12 +46,18 @@ def spent(seconds: float) -> None:
     _not_before = max(_not_before, time.monotonic() + seconds * SHARE)
 
 
+def look_at(flow: http.HTTPFlow) -> None:
+    """Somebody reads this flow's answer: it is shown before all others."""
+    _looked_at[flow] = time.monotonic()
+
+
 class LiveView:
     """Runs from `start` (mitmproxy's `running`) to `stop` (`done`)."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
         self._kept: OrderedDict[str, list[str]] = OrderedDict()  # a finished turn's flow -> the ids of all its flows
+        self._beside: OrderedDict[str, list[str]] = OrderedDict()  # the same of what is no turn
 
     def start(self) -> None:
         if compat.viewer() is not None:
@@ -88,56 +103,87 @@ class LiveView:
 
     async def _refreshing(self) -> None:
         while True:
-            await asyncio.sleep(PERIOD)
+            await asyncio.sleep(1 / MOST if live else PERIOD)
             try:
                 if live and time.monotonic() >= _not_before and compat.is_watched():
-                    await refresh()
+                    refresh()
             except Exception:  # one odd flow must not end the view of all others
                 logger.exception("unexpected error in the live view")
 
     # --- when it is over
 
-    def keep(self, flow: http.HTTPFlow, upstream: http.HTTPFlow, most: int) -> None:
-        """Note a finished turn, and take the oldest out of the list. most: 0 keeps all."""
+    def keep(self, flow: http.HTTPFlow, upstream: http.HTTPFlow | None, most: int) -> None:
+        """Note a finished turn, and take the oldest out of the list. most: 0 keeps all. upstream: None for what the
+        relay answered by itself. Model lists and the like push out no turns; a few of them stay."""
         view = compat.viewer()
         if view is None or not most:
             return
-        self._kept[flow.id] = [*self._kept.pop(flow.id, [flow.id]), upstream.id]
-        for client in list(self._kept)[: max(0, len(self._kept) - most)]:
-            flows = [one for id in self._kept[client] if (one := view.get_by_id(id)) is not None]
+        is_turn = upstream is not None and flow.request.method == "POST"
+        kept = self._kept if is_turn else self._beside
+        kept[flow.id] = [*kept.pop(flow.id, [flow.id]), *([upstream.id] if upstream else [])]
+        for client in list(kept)[: max(0, len(kept) - (most if is_turn else min(most, BESIDE)))]:
+            flows = [one for id in kept[client] if (one := view.get_by_id(id)) is not None]
             if any(one.live or one.intercepted or _is_marked(one) for one in flows):
                 continue  # it is replayed just now, or somebody wants it
-            del self._kept[client]
+            del kept[client]
             for one in flows:
                 view.remove([one])
 
 
-async def refresh() -> None:
-    """Show how far each running turn has come, one after the other: a piece of a stream waits for one turn at most."""
-    took = 0.0
-    for flow, turn in list(live.items()):
-        if live.get(flow) is not turn:
-            continue  # it is over by now
-        begun = time.perf_counter()
-        if changed := _changed(flow, turn):
-            compat.show_updated(changed)
-        took += time.perf_counter() - begun
-        await asyncio.sleep(0)
-    spent(took)
+@dataclass(frozen=True, order=True)
+class _Due:
+    """A flow whose turn it is to be shown. The order of these is the order in which they are."""
+
+    unread: bool  # nobody has it open
+    since: float
+    number: int
+    turn: Exchange = field(compare=False)
+    client: http.HTTPFlow = field(compare=False)
+    shown: http.HTTPFlow = field(compare=False)
+
+    def size(self) -> int:
+        """Bytes of its answer so far; -1 before the provider has answered at all."""
+        body = self.turn.body
+        if body is None:
+            return -1 if self.turn.upstream_response is None else 0
+        return (body.sent if self.shown is self.client else body.raw).size
+
+    def fill(self) -> None:
+        """Put on the flow what there is of the answer."""
+        if self.shown is not self.client and self.shown.response is None:
+            self.shown.response = self.turn.upstream_response
+        body, response = self.turn.body, self.shown.response
+        if body is not None and response is not None and self.size():
+            response.raw_content = (body.sent if self.shown is self.client else body.raw).whole()
 
 
-def _changed(flow: http.HTTPFlow, turn: Exchange) -> list[http.HTTPFlow]:
-    upstream = linked.get(turn)
-    if flow.intercepted or upstream is None or not turn.sent(flow):
-        return []
-    flow_list.tell(flow, flow_list.running(flow, turn))
-    if turn.body is None or upstream.response is None:
-        upstream.response = turn.upstream_response
-        return [flow, upstream]
-    if flow.response is not None and turn.body.sent.size:
-        flow.response.raw_content = turn.body.sent.whole()
-    upstream.response.raw_content = turn.body.raw.whole()
-    return [flow, upstream]
+def refresh() -> None:
+    """Show how far one flow has come: of those that have changed, the one that has waited longest."""
+    begun = time.perf_counter()
+    for due in _waiting(time.monotonic()):
+        if due.shown is due.client:
+            flow_list.tell(due.client, flow_list.running(due.client, due.turn))
+        now = due.shown.comment, due.size()
+        if _shown.get(due.shown, _NEVER)[1] != now:
+            _shown[due.shown] = time.monotonic(), now
+            due.fill()
+            compat.show_updated([due.shown])
+            break
+    spent(time.perf_counter() - begun)
+
+
+def _waiting(now: float) -> list[_Due]:
+    found: list[_Due] = []
+    for client, turn in list(live.items()):
+        upstream = linked.get(turn)
+        if client.intercepted or upstream is None or not turn.sent(client):
+            continue
+        for one in (client, upstream):
+            is_open = now - _looked_at.get(one, -OPEN) < OPEN
+            since = _shown.get(one, _NEVER)[0] + (PERIOD if is_open or one is client else BEHIND)
+            if now >= since:
+                found.append(_Due(not is_open, since, len(found), turn, client, one))
+    return sorted(found)
 
 
 def upstream_flow(flow: http.HTTPFlow, turn: Exchange) -> http.HTTPFlow:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from mitmproxy import connection, ctx, http
 from mitmproxy.addonmanager import Loader
-from mitmproxy.exceptions import OptionsError
+from mitmproxy.exceptions import AddonHalt, OptionsError
 from mitmproxy.proxy import server_hooks
 
 # mitmproxy puts only this script's own folder on the path, and a standalone mitmproxy can't install packages.
@@ -23,6 +23,7 @@ if (_root := str(Path(__file__).resolve().parent.parent)) not in sys.path:
 from addon import (
     commands,
     compat,
+    endings,
     exchange,
     flow_list,
     guard,
@@ -33,6 +34,7 @@ from addon import (
     intake,
     keys,
     live_view,
+    loaded,
     options,
     providers,
     recorder,
@@ -59,7 +61,8 @@ class Relay:
         self.live_view = live_view.LiveView()
         self.writing = recorder.Writing()
         self.totals = Totals()
-        self.addons = [commands.Commands(self.totals)]  # mitmproxy finds what else there is of an addon here
+        # mitmproxy finds what else there is of an addon here.
+        self.addons = [commands.Commands(self.totals, lambda: self.settings)]
 
     def load(self, loader: Loader) -> None:
         options.declare(loader)
@@ -69,6 +72,7 @@ class Relay:
         compat.rewrite_written(self.writing.rewrite)
         compat.prefer_columns(flow_list.COLUMNS)
         views.offer()
+        loaded.install()
 
     def configure(self, updated: AbstractSet[str]) -> None:
         if not options.WATCHED & updated:
@@ -126,6 +130,10 @@ class Relay:
         target = _target(flow)
         if target is None or flow.response is not None:
             return
+        await self._request(flow, target)
+        holding.hold_unsent_once(flow)
+
+    async def _request(self, flow: http.HTTPFlow, target: providers.Upstream) -> None:
         try:
             await holding.hold_request(flow, self.settings)
         except Exception:
@@ -133,16 +141,19 @@ class Relay:
             flow.response = replies.as_status(replies.our_fault("this request"))
             return
         if not flow.killable:
-            return
+            endings.no_turn(flow, holding.ended(flow) or "killed", "before it was translated")
+            raise AddonHalt  # mitmproxy's own intercept would hold it again, for nobody
         if intake.is_search(flow.request):
             await search.answer(flow, self.settings.search if self.settings else None)
+            self._keep(flow)
             return
         if self.settings and self.settings.providers and intake.is_models(flow.request):
             await served_models.answer(flow, self.settings)
+            self._keep(flow)
             return
         hidden.reveal(flow)
         if recorder.is_replayed_upstream(flow):
-            flow.response = upstream.refuse_replay(flow.request, self.settings)
+            self._replay_upstream(flow)
             guard.guard(flow, self.settings)
             self.live_view.about_to_send(flow)
             return
@@ -150,13 +161,19 @@ class Relay:
         if isinstance(turn, exchange.Refusal):
             flow.response = turn.response
             keys.scrub_headers(flow.request.headers)
-            flow_list.refuse(flow, turn.why)
+            endings.refuse(flow, turn.why)
+            self._keep(flow)
         else:
             turn.no_server = flow.server_conn
             exchange.live[flow] = turn
             flow.request = turn.upstream_request
             guard.guard(flow, self.settings)
             self.live_view.about_to_send(flow, turn)
+
+    def _replay_upstream(self, flow: http.HTTPFlow) -> None:
+        if error := upstream.refuse_replay(flow.request, self.settings):
+            flow.response = replies.as_status(error)
+            endings.refuse_upstream(flow, error.message)
 
     def server_connect(self, data: server_hooks.ServerConnectionHookData) -> None:
         if why := guard.wrong_server(data.client, data.server):
@@ -181,19 +198,29 @@ class Relay:
             flow.response.stream = False  # buffered, and replaced in `response`
 
     async def response(self, flow: http.HTTPFlow) -> None:
-        if _target(flow) is None:
+        if _target(flow) is None and flow not in exchange.live:  # a flow that was killed is not live any more
             return
         guard.forget(flow)
         turn = exchange.live.pop(flow, None)
         if turn is None:
             keys.scrub_flow(flow)
-            return
+            if recorder.is_replayed_upstream(flow):
+                endings.upstream_answered(flow)
+            await holding.hold_translated(flow)
+            if how := holding.ended(flow):
+                endings.no_turn(flow, how, "before it was answered")
+        else:
+            await self._finish(flow, turn)
+        if not flow.killable:
+            await endings.error_instead(flow)
+
+    async def _finish(self, flow: http.HTTPFlow, turn: exchange.Exchange) -> None:
         try:
             await holding.hold_answer(flow)
-            if flow.killable:
-                turn.finish_answer(flow)
-            else:
-                turn.kill(flow)  # mitmproxy runs no further hook for it
+            turn.finish_answer(flow)
+            await holding.hold_translated(flow, is_told=turn.is_told)
+            if not flow.killable:
+                turn.kill(flow, holding.ended(flow) or "killed")
         except Exception:
             logger.exception("unexpected error at the end of an answer")
             flow.response = turn.refusal(replies.our_fault("this answer"))
@@ -207,23 +234,37 @@ class Relay:
         why = flow.error.msg if flow.error else "unknown error"
         ended_by = compat.ended_by(flow)
         if turn is None:
-            if not ended_by and not recorder.is_replayed_upstream(flow):
+            if recorder.is_replayed_upstream(flow):
+                endings.upstream_answered(flow)
+            elif ended_by:
+                endings.no_turn(flow, ended_by, "during its request")
+            else:
                 flow.response = replies.broken_request(flow.request, why)
                 compat.leave_last_words(flow, flow.response)
             keys.scrub_flow(flow)
             return
         try:
-            response, rest = turn.break_off(flow, why, ended_by)
+            if how := holding.ended(flow):
+                turn.kill(flow, how)
+                response, rest = None, b""
+            else:
+                response, rest = turn.break_off(flow, why, ended_by)
         except Exception:
             logger.exception("unexpected error at the end of a broken answer")
             response, rest = turn.refusal(replies.our_fault("this answer")), b""
-        compat.leave_last_words(flow, response, rest)
+        if response is not None and not ended_by:
+            compat.leave_last_words(flow, response, rest)
         await self._record(flow, turn)
 
     async def _record(self, flow: http.HTTPFlow, turn: exchange.Exchange) -> None:
         linked = live_view.upstream_flow(flow, turn)
         await recorder.record(flow, turn, linked)
+        if turn.outcome.status == "killed":
+            endings.aborted(flow)
         self.totals.add_flow(flow)
+        self._keep(flow, linked)
+
+    def _keep(self, flow: http.HTTPFlow, linked: http.HTTPFlow | None = None) -> None:
         self.live_view.keep(flow, linked, self.settings.inspection.keep_flows if self.settings else 0)
 
     def client_disconnected(self, client: connection.Client) -> None:
@@ -236,6 +277,7 @@ class Relay:
             history.close()
         self.heartbeat.stop()
         self.live_view.stop()
+        loaded.uninstall()
         compat.uninstall()
 
 

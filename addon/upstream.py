@@ -14,7 +14,7 @@ from relay_translate import ApiError
 
 from .keys import is_scrubbed
 from .providers import Upstream, header_value, key_header
-from .replies import Refused, as_status
+from .replies import Refused
 from .routing import Place
 from .settings import Settings
 
@@ -64,15 +64,15 @@ def read_headers(upstream: http.Headers) -> dict[str, str]:
     return {**headers, "retry-after": str(max(0, ceil(seconds.total_seconds())))}
 
 
-def refuse_replay(request: http.Request, settings: Settings | None) -> http.Response | None:
-    """Give a recorded chat request its key again, if it had one; or the answer when there is none to give."""
+def refuse_replay(request: http.Request, settings: Settings | None) -> ApiError | None:
+    """Give a stored chat request its key again, if it had one; or say that there is none to give."""
     if not any(is_scrubbed(request.headers.get(name, "")) for name in CREDENTIALS):
         return None
     key = settings.key_at(request.scheme, request.host, request.port, request.path) if settings else ""
     if not key:
         where = f"{request.host}:{request.port}"
-        message = f"this flow is a recording and holds no key; set relay_api_key for {where} to send it again"
-        return as_status(ApiError(401, "invalid_api_key", message, "authentication_error"))
+        message = f"keys are not kept in flows; set relay_api_key for {where} to send this one again"
+        return ApiError(401, "invalid_api_key", message, "authentication_error")
     for name in CREDENTIALS:
         if is_scrubbed(request.headers.pop(name, "")):
             request.headers[name] = header_value(name, key)
@@ -102,7 +102,7 @@ def _credentials(client: http.Request, place: Place) -> list[tuple[str, str]]:
             raise Refused(
                 401,
                 "invalid_api_key",
-                "this flow is replayed from a recording, which holds no key; set relay_api_key to replay it",
+                "the client's key is not kept; set relay_api_key to send its request again",
             )
         if value and value.lower() not in ("bearer", NO_KEY):
             scheme, _, bare = value.partition(" ")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import datetime
 import re
 import ssl
@@ -16,7 +17,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from mitmproxy import http
 
-from .wire import CODEX, OTHER, TIMEOUT, Answering, Client, Reply, delta, sse, turn, whole_answer
+from .looking import Looking
+from .wire import CODEX, OTHER, TIMEOUT, Answering, Client, Reply, delta, sse, turn, until, whole_answer
 
 pytestmark = pytest.mark.asyncio
 
@@ -315,3 +317,88 @@ async def test_a_reset_as_a_moment_in_time_is_told_in_seconds(proxy, unit: int) 
 async def test_a_known_provider_is_called_by_its_name(proxy) -> None:
     async with proxy(answers("402 Payment Required", b'{"error":"pay"}'), relay_profile="deepseek") as relay:
         assert (await relay.ask()).failure()["message"] == "pay (DeepSeek, HTTP 402)"
+
+
+async def test_a_client_that_leaves_during_its_request_is_noted(proxy) -> None:
+    async with proxy() as relay:
+        async with Client(relay.port) as client:
+            await client.send("POST", "/v1/responses", {**CODEX, "Content-Length": "1000"}, turn())
+            await asyncio.sleep(0.1)  # the head has arrived
+            client.leave()
+        (flow,) = await relay.flows(1)
+    assert flow.comment == "client left during its request"
+    assert flow.metadata["relay_words"] == "role=client status=client_left"
+    assert not flow.marked
+    assert "client-key-123" not in str(flow.get_state())
+
+
+# --- sent again, without a key ----------------------------------------------------------------------------------------
+
+
+def state(flow: http.HTTPFlow) -> tuple[object, ...]:
+    """What Revert is to bring back."""
+    response = flow.response and flow.response.get_state()
+    return response, flow.comment, flow.marked, flow.is_replay, copy.deepcopy(flow.metadata)
+
+
+async def test_a_turn_that_can_not_be_replayed_says_why_and_comes_back(proxy) -> None:
+    async with proxy() as relay:
+        await relay.ask()
+        client, upstream = await relay.turn()
+        before = state(client), state(upstream)
+        relay.master.commands.call("replay.client", [client])
+        await relay.flows(3)
+        why = "the client's key is not kept; set relay_api_key to send its request again"
+        assert client.comment == f"🔴 refused: {why}; Revert brings its answer back"
+        assert client.marked == ":red_circle:"
+        assert "relay" not in client.metadata  # which told of the good answer
+        assert client.metadata["relay_words"] == "role=client status=refused"
+        assert why in client.response.text
+        client.revert()
+        assert (state(client), state(upstream)) == before
+        relay.master.options.update(relay_api_key="sk-relay-0123456789")
+        await until(lambda: not relay.master.commands.call("replay.client.count"))
+        relay.master.commands.call("replay.client", [client])
+        await relay.flows(5)
+        assert client.metadata["relay"]["status"] == "completed"
+        assert not client.marked
+        assert client.comment.startswith("120 (100 cached) in")
+    assert [seen.headers["authorization"] for seen in relay.upstream.seen][1:] == ["Bearer sk-relay-0123456789"]
+
+
+async def test_the_providers_side_that_can_not_be_replayed_says_why_and_comes_back(proxy) -> None:
+    async with proxy() as relay:
+        await relay.ask()
+        client, upstream = await relay.turn()
+        before = state(client), state(upstream)
+        relay.master.commands.call("replay.client", [upstream])
+        await relay.flows(3)
+        assert re.fullmatch(
+            r"↳ 🔴 refused: keys are not kept in flows; set relay_api_key for 127.0.0.1:\d+ to send this one again; "
+            "Revert brings its answer back",
+            upstream.comment,
+        )
+        assert upstream.response.status_code == 401
+        assert "status=refused" in upstream.metadata["relay_words"]
+        upstream.revert()
+        assert (state(client), state(upstream)) == before
+        relay.master.options.update(relay_api_key="sk-relay-0123456789")
+        await until(lambda: not relay.master.commands.call("replay.client.count"))
+        relay.master.commands.call("replay.client", [upstream])
+        await relay.flows(4)
+        assert upstream.comment == "↳ replayed · HTTP 200"
+        assert "status=" not in upstream.metadata["relay_words"]
+        assert "model=gpt-test" in upstream.metadata["relay_words"]
+
+
+async def test_a_turn_that_can_not_be_run_again_is_left_as_it_was(proxy) -> None:
+    looking = Looking()
+    async with proxy(looking=looking.addons) as relay:
+        await relay.ask()
+        client, upstream = await relay.turn()
+        before = state(client), state(upstream)
+        relay.master.commands.call_strings("relay.rerun", [f"@{client.id}", "other"])
+        (*_, again) = await relay.flows(3)
+        assert again.comment == "🔴 refused: the client's key is not kept; set relay_api_key to send its request again"
+        assert again in looking.flows
+        assert (state(client), state(upstream)) == before

@@ -127,6 +127,37 @@ async def test_updates_come_no_more_than_four_times_a_second(proxy) -> None:
     assert looking.updates <= 2 * (seconds / 0.25 + 1) + 14
 
 
+async def test_many_turns_share_the_updates_and_the_answer_that_is_open_comes_first(proxy) -> None:
+    looking, turns, stop = Looking(), 6, asyncio.Event()
+
+    async def script(answer: Answering) -> None:
+        await answer.head()
+        while not stop.is_set():
+            await answer.send(sse(delta("word ")))
+            await asyncio.sleep(0.05)
+        await answer.send(sse(finish(), "[DONE]"))
+        await answer.end()
+
+    async with proxy(script, looking=looking.addons) as relay:
+        asked = [asyncio.create_task(relay.ask(turn(f"{number}"))) for number in range(turns)]
+        flows = await looking.shows(2 * turns, lambda flow: flow.response and flow.response.raw_content)
+        chosen, told = flows[2], dict.fromkeys((flow.id for flow in flows), 0)
+        looking.view.sig_view_update.connect(count := lambda flow: told.update({flow.id: told[flow.id] + 1}))
+        for _ in range(4):
+            addon.live_view.look_at(chosen)
+            await asyncio.sleep(0.5)
+        assert count  # signals keep no function alive
+        sizes = {flow.id: len(flow.response.raw_content) for flow in flows}
+        others = [number for id, number in told.items() if id != chosen.id]
+        assert told[chosen.id] <= 2 / addon.live_view.PERIOD + 1
+        assert sum(told.values()) <= 2 * addon.live_view.MOST + 2
+        assert max(others) <= 2 < told[chosen.id]
+        stop.set()
+        await asyncio.gather(*asked)
+        await relay.flows(2 * turns)
+    assert all(len(flow.response.raw_content) > sizes[flow.id] for flow in flows)
+
+
 async def test_streams_go_before_the_view(proxy, monkeypatch) -> None:
     monkeypatch.setattr(addon.live_view, "_not_before", 0.0)
     begun = addon.live_view.time.monotonic()
@@ -161,6 +192,22 @@ async def test_of_finished_turns_the_last_ones_stay_in_the_list(proxy) -> None:
     asked = [flow.request.content for flow in looking.flows if flow.request.path == "/v1/responses"]
     assert asked == [turn("one"), turn("three"), turn("four")]  # the first one was marked by somebody
     assert len(relay.relay.live_view._kept) == 3
+
+
+async def test_what_is_no_turn_pushes_out_no_turn(proxy, monkeypatch) -> None:
+    monkeypatch.setattr(addon.live_view, "BESIDE", 1)
+    looking = Looking()
+    async with proxy(looking=looking.addons, relay_keep_flows="2") as relay:
+        await relay.ask(turn("one"))
+        await relay.ask(turn("two"))
+        await relay.flows(4)
+        for _ in range(3):
+            await relay.ask(method="GET", path="/v1/models", body=b"")
+        await relay.ask(b"{")
+        await until(lambda: len(looking.flows) == 5)
+    asked = [flow.request.content for flow in looking.flows if flow.request.path == "/v1/responses"]
+    assert asked == [turn("one"), turn("two"), b"{"]
+    assert "GET" not in [flow.request.method for flow in looking.flows]
 
 
 async def test_a_client_that_leaves_leaves_nothing_running(proxy) -> None:

@@ -80,7 +80,7 @@ async def replayed(relay: Any, recorded: RecordedTurn) -> Any:
     """What mitmweb's Replay does with a flow of the file."""
     flow, before = recorded.client, recorded.facts["id"]
     relay.master.commands.call("replay.client", [flow])
-    await until(lambda: flow.metadata["relay"]["id"] != before or flow.marked)
+    await until(lambda: flow.marked or flow.metadata["relay"]["id"] != before)
     return flow
 
 
@@ -132,4 +132,4 @@ async def test_without_a_key_the_replay_asks_for_one(proxy) -> None:
         flow = await replayed(relay, recorded)
         await asyncio.sleep(0.1)
         assert relay.upstream.seen == []
-    assert b"set relay_api_key to replay it" in flow.response.content
+    assert b"set relay_api_key to send its request again" in flow.response.content

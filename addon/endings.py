@@ -1,0 +1,83 @@
+"""What the list says of flows that end without a turn's answer: killed, left by their client, or sent again in vain."""
+
+from __future__ import annotations
+
+import re
+from typing import NoReturn
+from weakref import WeakSet
+
+from mitmproxy import ctx, http
+from mitmproxy.exceptions import AddonHalt
+from mitmproxy.proxy.layers.http import HttpErrorHook
+
+from relay_translate.errors import one_line
+
+from . import compat, flow_list, holding, keys, replies
+
+_OF_AN_ANSWER = re.compile(r" ?\b(?:(?:status|error|tool|quirk|failover)=\S*|slow\b)")
+
+_refused: WeakSet[http.HTTPFlow] = WeakSet()
+
+
+def no_turn(flow: http.HTTPFlow, ended_by: str, when: str) -> None:
+    """A flow of the relay's that is over without having been a turn. ended_by: `killed` while it was held, or `client
+    left`."""
+    keys.scrub_flow(flow)
+    sign = flow_list.SIGN if ended_by == "killed" else ""
+    flow_list.tell(flow, f"{sign}{ended_by} {when}")
+    flow.metadata[flow_list.WORDS] = f"role=client status={ended_by.replace(' ', '_')}"
+    flow.response = None
+    if ended_by == "killed":
+        flow.response = replies.aborted(flow.request, events=replies.is_codex(flow.request))
+        aborted(flow)
+
+
+def aborted(flow: http.HTTPFlow) -> None:
+    """A flow that was killed. mitmproxy closes the connection; where it was held, the client hears why before."""
+    flow.marked = flow.marked or flow_list.FAILED
+    if flow.response is not None and holding.ended(flow):
+        compat.leave_last_words(flow, flow.response)
+
+
+async def error_instead(flow: http.HTTPFlow) -> NoReturn:
+    """In `response`, for an answer that is not to be given: the addons behind the relay hear of an error, as they do of
+    every other flow that was killed; some take it for granted that there is an answer. Raises AddonHalt."""
+    await ctx.master.addons.trigger_event(HttpErrorHook(flow))
+    raise AddonHalt
+
+
+def refuse(flow: http.HTTPFlow, why: str) -> None:
+    """A request that the relay itself answers. mitmproxy replays a flow in place: what is told of a good turn would
+    stand beside the refusal."""
+    if flow.is_replay == "request":
+        flow.metadata.pop("relay", None)
+        why += _revert(flow)
+    flow_list.refuse(flow, why)
+
+
+def refuse_upstream(flow: http.HTTPFlow, why: str) -> None:
+    """The same for the provider's side of a turn, replayed by itself."""
+    _refused.add(flow)
+    _tell_upstream(flow, f"{flow_list.SIGN}refused: {one_line(why)}{_revert(flow)}")
+    flow.metadata[flow_list.WORDS] += " status=refused"
+
+
+def upstream_answered(flow: http.HTTPFlow) -> None:
+    """The provider's side of a turn, replayed by itself, has been answered or not."""
+    if flow not in _refused:
+        why = one_line(flow.error.msg) if flow.error else ""
+        _tell_upstream(flow, "replayed · " + (f"HTTP {flow.response.status_code}" if flow.response else why))
+    _refused.discard(flow)
+
+
+def _revert(flow: http.HTTPFlow) -> str:
+    """What mitmproxy keeps of a flow that it replays in place."""
+    before = flow.get_state()["backup"] or {}
+    return "; Revert brings its answer back" if before.get("response") else ""
+
+
+def _tell_upstream(flow: http.HTTPFlow, comment: str) -> None:
+    if flow.comment == "" or flow.comment.startswith("↳ "):  # nobody else has written one
+        flow.comment = "↳ " + comment
+    flow.metadata["relay"]["pieces"] = ""  # of the answer before
+    flow.metadata[flow_list.WORDS] = _OF_AN_ANSWER.sub("", str(flow.metadata.get(flow_list.WORDS, "role=upstream")))
