@@ -10,30 +10,43 @@ from typing import Any
 
 from mitmproxy import http
 
-from addon.keys import CREDENTIAL_HEADERS, is_secret_header
-from relay_translate import find_profile
+from addon.keys import CREDENTIAL_HEADERS, SCRUBBED, is_secret_header
 
-_LEFT_OUT = ("host", "content-length", "accept-encoding", "connection", "transfer-encoding", "accept")
+from .places import Key
+
+# The body is written without its encoding, and what frames it is curl's and httpx's own.
+_LEFT_OUT = (
+    "host", "content-length", "content-encoding", "accept-encoding", "connection", "transfer-encoding", "accept",
+)  # fmt: skip
 _END = "END_OF_REQUEST"
 _SIMPLE = re.compile(r"[\w./ :;,=()+*-]*")
 
 
-def curl(request: http.Request, profile: str) -> str:
-    """The request with its body in a here-document: a command line has no room for a conversation."""
+def curl(request: http.Request, key: Key) -> str:
+    """The request with its body in a here-document: a command line has no room for a conversation. A shell whose
+    variable is not set says whose key it wants, and sends nothing."""
     lines = [f"curl --no-buffer {shlex.quote(request.url)}"]
-    for name, value, is_key in _headers(request, profile):
+    for name, value, is_key in _headers(request):
         text = f"{name}: {value}"
-        lines.append(f'  -H "{text}"' if is_key or _SIMPLE.fullmatch(text) else f"  -H {shlex.quote(text)}")
+        if is_key:
+            lines.append(f'  -H "{text}${{{key.variable}:?set it to the key of {_harmless(key.whose)}}}"')
+        else:
+            lines.append(f'  -H "{text}"' if _SIMPLE.fullmatch(text) else f"  -H {shlex.quote(text)}")
     body = _text(request)
-    return " \\\n".join([*lines, f"  --data-binary @- <<'{_END}'"]) + f"\n{body}\n{_END}\n"
+    end = _END
+    while end in body.split("\n"):
+        end += "_"
+    return " \\\n".join([*lines, f"  --data-binary @- <<'{end}'"]) + f"\n{body}\n{end}\n"
 
 
-def python(request: http.Request, profile: str) -> str:
+def python(request: http.Request, key: Key) -> str:
     """A script for httpx, with the body as a Python value."""
     headers = []
-    for name, value, is_key in _headers(request, profile):
-        scheme, _, variable = value.rpartition("$")
-        headers.append(f"    {name!r}: " + (f"{scheme!r} + os.environ[{variable!r}]," if is_key else f"{value!r},"))
+    for name, value, is_key in _headers(request):
+        if is_key:
+            headers.append(f"    {name!r}: {value!r} + os.environ[{key.variable!r}],  # key of {_harmless(key.whose)}")
+        else:
+            headers.append(f"    {name!r}: {value!r},")
     try:
         body = _literal(json.loads(_text(request)))
     except ValueError:
@@ -54,26 +67,26 @@ def python(request: http.Request, profile: str) -> str:
     ])  # fmt: skip
 
 
-def key_variable(profile: str) -> str:
-    """The environment variable that a provider's key usually stands in."""
-    try:
-        found = find_profile(name=profile).key_variable
-    except ValueError:
-        found = ""
-    return found or re.sub(r"\W", "_", profile or "PROVIDER").upper() + "_API_KEY"
+def needs_key(request: http.Request) -> bool:
+    return any(is_key for _, _, is_key in _headers(request))
 
 
-def _headers(request: http.Request, profile: str) -> Iterator[tuple[str, str, bool]]:
-    """(name, value, whether it holds the key). A cookie of whatever kind is nobody's business."""
+def _headers(request: http.Request) -> Iterator[tuple[str, str, bool]]:
+    """(name, value, whether it holds the key, of which the value is the scheme then). A cookie of whatever kind is
+    nobody's business."""
     for name, value in request.headers.items(multi=True):
         lower = name.lower()
         if lower in _LEFT_OUT or lower.endswith("cookie"):
             continue
-        if lower in CREDENTIAL_HEADERS or is_secret_header(lower):
-            scheme = value.partition(" ")[0] + " " if lower.endswith("authorization") and " " in value else ""
-            yield lower, f"{scheme}${key_variable(profile)}", True
+        if lower in CREDENTIAL_HEADERS:
+            yield lower, value.partition(" ")[0] + " " if lower.endswith("authorization") and " " in value else "", True
         else:
-            yield lower, value, False
+            yield lower, SCRUBBED if is_secret_header(lower) else value, False
+
+
+def _harmless(place: str) -> str:
+    """A host as a word that ends no quotes and begins nothing in a shell."""
+    return place if re.fullmatch(r"[\w.:\[\]-]+", place) else "its provider"
 
 
 def _text(request: http.Request) -> str:

@@ -38,19 +38,15 @@ def last_turn(flows: Sequence[flow.Flow]) -> RecordedTurn:
     return max(turns_of(flows), key=lambda turn: turn.client.timestamp_created)
 
 
-def chat_request(turn: RecordedTurn) -> http.Request:
+def providers_side(turn: RecordedTurn) -> http.HTTPFlow:
     if turn.upstream is None:
         raise CommandError("the provider's side of this turn is not in the list")
-    return turn.upstream.request
+    return turn.upstream
 
 
 def request_of(turn: RecordedTurn) -> dict[str, Any]:
     with plainly():
         return turn.request
-
-
-def profile_name(turn: RecordedTurn) -> str:
-    return str(turn.facts.get("profile") or "")
 
 
 @contextlib.contextmanager

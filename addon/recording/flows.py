@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,8 @@ from . import RecordingError
 
 Json = dict[str, Any]
 _THREAD_HEADERS = ("thread-id", "session-id", "session_id", "conversation_id")
+# A flow is written as its length, a colon, and the length, colon and name of its first field.
+_HEAD = re.compile(rb"(\d{1,12}):\d{1,3}:[a-z_]+;")
 
 
 @dataclass(frozen=True)
@@ -98,13 +101,22 @@ def open_recording(path: Path) -> Recording:
     Raises RecordingError when it is no flow file, or one without a turn of the relay's."""
     found = _looked_through(path)
     if found.damage and not found.flows:
-        raise RecordingError(f"{path} is not a flow file of mitmproxy: {found.damage}")
+        raise RecordingError(why_unreadable(path, found.damage))
     if not found:
         raise RecordingError(
             f"{path} holds {found.flows} flows but no turn that the relay has recorded; "
             "record with `mitmdump -s addon/relay.py -w FILE` or `codex-relay record FILE`"
         )
     return found
+
+
+def why_unreadable(path: Path, error: object) -> str:
+    """Why not even the first flow of a file could be read. error: the reader's."""
+    with path.open("rb") as file:
+        head = _HEAD.match(file.read(64))
+    if head and head.start() + len(head[1]) + 1 + int(head[1]) >= path.stat().st_size:
+        return f"{path} is cut within its first flow; nothing in it could be read"
+    return f"{path} is not a flow file of mitmproxy: {error}"
 
 
 def damage_of(path: Path) -> str:

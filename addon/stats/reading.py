@@ -12,6 +12,7 @@ from typing import BinaryIO
 from mitmproxy import exceptions, http, io
 
 from addon.recording import RecordingError
+from addon.recording.flows import why_unreadable
 
 _TOLD = 5.0  # seconds between two lines of progress
 
@@ -42,7 +43,7 @@ class Reading:
                 flow = next(flows, None)
             except exceptions.FlowReadException as error:
                 if not self.flows:
-                    raise RecordingError(f"{self.path} is not a flow file of mitmproxy: {error}") from error
+                    raise RecordingError(why_unreadable(self.path, error)) from error
                 self.damage = str(error)
                 return
             if flow is None:

@@ -41,6 +41,29 @@ def lines(totals: Totals, width: int = 120) -> list[str]:
     return [*_laid_out(rows, width), "", *(line[: width - 1] + "…" if len(line) > width else line for line in said)]
 
 
+def sentences(totals: Totals) -> list[str]:
+    """`deepseek-chat: 3 turns, 1 failed · 25.6k in (64% cached), 296 out · 0.80 s first, 4.2 s (medians) · $0.0121`,
+    for each model and for all; then how turns ended that were not completed, and what is not known of them."""
+    by_model, whole = totals.by_model(), totals.all()
+    if not by_model:
+        return ["no turn has ended yet"]
+    found = [_sentence(_name(group, by_model), sums) for group, sums in by_model.items()]
+    if len(by_model) > 1:
+        found.append(_sentence("all", whole))
+    return [*found, *_endings(whole), *_unsure(whole)]
+
+
+def _sentence(name: str, sums: Sums) -> str:
+    about = "~" if sums.estimated else ""
+    turns = _turns(sums.turns) + (f", {sums.endings['failed']:,} failed" if sums.endings["failed"] else "")
+    hit = f" ({sums.hit_rate:.0%} cached)" if sums.hit_rate is not None else ""
+    tokens = f"{about}{short(sums.tokens_in)} in{hit}, {about}{short(sums.tokens_out)} out" if sums.told else ""
+    first, total = percentile(sums.first_token, 0.5), percentile(sums.total, 0.5)
+    times = ([f"{_seconds(first)} s first"] if first is not None else []) + [f"{_seconds(total)} s (medians)"]
+    cost = _cost(sums)
+    return f"{name}: " + " · ".join(filter(None, [turns, tokens, ", ".join(times), "" if cost == "-" else cost]))
+
+
 def as_json(totals: Totals) -> Json:
     """Numbers as they are: tokens, seconds, USD, Unix time; null is "unknown"."""
     threads = []
@@ -133,7 +156,7 @@ def _threads(totals: Totals, numbers: dict[str, str]) -> Iterator[str]:
         last = "" if when.begun is None or when.last in (None, when.begun) else f" to {_clock(when.last, when.begun)}"
         yield f"Thread {number}: {one_line(thread) or 'the client gave no name'}{began}{last}{' UTC' if began else ''}"
     if len(numbers) > _MOST_THREADS:
-        yield f"and {len(numbers) - _MOST_THREADS} threads more; --json names them all"
+        yield f"and {len(numbers) - _MOST_THREADS} threads more; codex-relay stats --json names them all"
 
 
 def _endings(whole: Sums) -> Iterator[str]:
@@ -161,8 +184,8 @@ def _prices(totals: Totals, by_model: dict[Group, Sums]) -> Iterator[str]:
         yield f"Cost: {own}list prices of {CHECKED}; what you pay may differ."
     for group, sums in unknown:
         where = f" at {one_line(group.provider)}" if group.provider else ""
-        turns = _turns(sums.hidden)
-        yield f"No price is known of {one_line(group.model)}{where} ({turns}); --prices FILE.toml can name it."
+        what = f"{one_line(group.model)}{where} ({_turns(sums.hidden)})"
+        yield f"No price is known of {what}; codex-relay stats --prices FILE.toml can name it."
 
 
 def _turns(count: int) -> str:

@@ -102,6 +102,7 @@ class Totals:
         self.entries = entries
         self.groups: dict[Group, Sums] = {}
         self.threads: dict[str, Thread] = {}  # in the order in which they began
+        self._ids: set[str] = set()  # of turns that were added as flows, 100 bytes each
 
     def __len__(self) -> int:
         return sum(sums.turns for sums in self.groups.values())
@@ -117,14 +118,26 @@ class Totals:
         self.groups.setdefault(group, Sums()).add(facts, self._cost(group, facts, begun))
 
     def add_flow(self, flow: object) -> bool:
-        """Whether the flow is a finished turn, seen from the client; it is added then."""
+        """Whether the flow is a finished turn, seen from the client, that is not counted yet; it is added then."""
         if not isinstance(flow, http.HTTPFlow) or flow.request.method != "POST":
             return False
         turn = RecordedTurn(flow)
-        if turn.facts.get("role") != "client":
+        id = str(turn.facts.get("id") or "")
+        if turn.facts.get("role") != "client" or id in self._ids:
             return False
+        if id:
+            self._ids.add(id)
         self.add(turn.facts, thread=turn.thread, begun=flow.request.timestamp_start)
         return True
+
+    def copy(self) -> Totals:
+        """Sums of the same turns, to which others can be added."""
+        made = Totals(self.entries)
+        made.threads = {name: replace(thread) for name, thread in self.threads.items()}
+        made._ids = set(self._ids)
+        for group, sums in self.groups.items():
+            made.groups.setdefault(group, Sums()).include(sums)
+        return made
 
     def by_model(self) -> dict[Group, Sums]:
         """The sums of all threads, under groups without one."""
@@ -144,6 +157,12 @@ class Totals:
         from .table import lines
 
         return lines(self, width)
+
+    def sentences(self) -> list[str]:
+        """The same by model, one line each, for places where no table can stand."""
+        from .table import sentences
+
+        return sentences(self)
 
     def _cost(self, group: Group, facts: Mapping[str, Any], begun: float | None) -> float | None:
         price = find_price(host_of(group.provider), group.model, self.entries)

@@ -10,11 +10,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pyperclip
 import pytest
+from mitmproxy import http
 from mitmproxy.exceptions import CommandError
+from mitmproxy.io import FlowReader, FlowWriter
 
-from addon.commands.snippets import key_variable
+from addon.commands.places import key_of
+from addon.options import OPTIONS
+from addon.providers import parse_upstream
 from addon.recording.flows import open_recording
+from addon.settings import parse
 
 from .looking import Looking
 from .wire import Answering, text_answer, turn, until
@@ -27,6 +33,22 @@ KEY = "sk-relay-0123456789"
 def call(relay: Any, *words: str) -> Any:
     """By words, as people type them."""
     return relay.master.commands.call_strings(words[0], list(words[1:]))
+
+
+def save(file: Path, flows: list[Any]) -> Path:
+    with file.open("wb") as out:
+        for flow in flows:
+            FlowWriter(out).add(flow)
+    return file
+
+
+async def load(relay: Any, file: Path) -> list[Any]:
+    """As `-r` and mitmweb's Open do it."""
+    with file.open("rb") as source:
+        flows = list(FlowReader(source).stream())
+    for flow in flows:
+        await relay.master.load_flow(flow)
+    return flows
 
 
 @pytest.fixture
@@ -46,45 +68,122 @@ async def test_every_name_is_one_that_mitmweb_can_call(proxy, looking) -> None:
     assert all(re.fullmatch("[a-z.]+", name) for name in names)
 
 
-async def test_the_curl_command_asks_what_was_asked(proxy, looking, tmp_path: Path) -> None:
+async def run(text: str, program: str, **variables: str) -> tuple[bytes, bytes]:
+    """What the snippet prints, as a person's own shell or Python runs it."""
+    command = ["sh", "-c", text] if program == "curl" else [sys.executable, "-c", text]
+    process = await asyncio.create_subprocess_exec(
+        *command, env={"PATH": "/usr/bin:/bin", **variables}, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    return await asyncio.wait_for(process.communicate(), 20)
+
+
+@pytest.mark.parametrize("program", ["curl", "python"])
+async def test_a_snippet_asks_what_was_asked(proxy, looking, program: str) -> None:
     words = 'it\'s $HOME, "quoted" `here` \\ and\nthere ü'
     async with proxy(looking=looking.addons, relay_api_key=KEY) as relay:
         await relay.ask(turn(words))
         await relay.turn()
-        text = call(relay, "relay.curl", "@all")
-        assert looking.copied == [text]
-        assert KEY not in text
-        process = await asyncio.create_subprocess_exec(
-            "sh", "-c", text, env={"GENERIC_API_KEY": "of-the-shell", "PATH": "/usr/bin:/bin"},
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        out, _ = await asyncio.wait_for(process.communicate(), 20)
+        (told,) = call(relay, f"relay.{program}", "@all")
+        (text,) = looking.copied
+        out, _ = await run(text, program, API_KEY="of-the-shell")
         first, again = relay.upstream.seen
+    assert re.fullmatch(r"copied: a .*, [\d,]+ characters; it reads the key of 127.0.0.1:\d+ from \$API_KEY", told)
+    assert KEY not in text
     assert b"[DONE]" in out
     assert json.loads(again.body) == json.loads(first.body)
     assert again.path == first.path
     assert again.headers["authorization"] == "Bearer of-the-shell"
 
 
-async def test_the_python_script_asks_what_was_asked(proxy, looking) -> None:
-    async with proxy(looking=looking.addons, relay_api_key=KEY) as relay:
-        await relay.ask(turn('it\'s "quoted" \\ and\nthere ü'))
-        await relay.turn()
-        text = call(relay, "relay.python", "@all")
-        assert KEY not in text
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", text, env={"GENERIC_API_KEY": "of-the-shell"}, stdout=subprocess.PIPE
-        )
-        out, _ = await asyncio.wait_for(process.communicate(), 20)
-        first, again = relay.upstream.seen
+@pytest.mark.parametrize("program", ["curl", "python"])
+async def test_a_snippet_of_a_loaded_turn_goes_where_the_turn_went(proxy, looking, program: str, tmp_path) -> None:
+    """Its body was stored compressed, and mitmproxy points what it loads to today's reverse mode."""
+    async with proxy() as recording:
+        await recording.ask(turn("What was that?"))
+        client, upstream = await recording.turn()
+        upstream.request.encode("br")
+        file = save(tmp_path / "session.flow", [upstream, client])
+        async with proxy(looking=looking.addons, relay_api_key=KEY) as relay:
+            await load(relay, file)
+            call(relay, f"relay.{program}", "@all")
+            out, _ = await run(looking.copied[-1], program, API_KEY="of-the-shell")
+            assert relay.upstream.seen == []
+        first, again = recording.upstream.seen
     assert b"[DONE]" in out
     assert json.loads(again.body) == json.loads(first.body)
     assert again.headers["authorization"] == "Bearer of-the-shell"
+    assert "content-encoding" not in again.headers
 
 
-async def test_the_key_has_the_name_that_it_usually_has() -> None:
-    assert key_variable("deepseek") == "DEEPSEEK_API_KEY"
-    assert key_variable("my-own") == "MY_OWN_API_KEY"
+async def test_of_several_turns_the_last_is_copied_and_that_is_said(proxy, looking) -> None:
+    async with proxy(looking=looking.addons, relay_api_key=KEY) as relay:
+        for words in ("one", "two"):
+            await relay.ask(turn(words))
+        await relay.flows(4)
+        (told,) = call(relay, "relay.curl", "@all")
+        assert call(relay, "relay.translate", "@all") == ["the last of 2 turns: nothing differs"]
+    assert "of the last of 2 turns" in told and '"two"' in looking.copied[0]
+
+
+async def test_a_snippet_without_its_key_says_whose_it_wants(proxy, looking) -> None:
+    async with proxy(looking=looking.addons, relay_api_key=KEY) as relay:
+        await relay.ask()
+        await relay.turn()
+        call(relay, "relay.curl", "@all")
+        out, complaint = await run(looking.copied[-1], "curl")
+        assert len(relay.upstream.seen) == 1
+    assert out == b""
+    assert re.search(rb"API_KEY: set it to the key of 127.0.0.1:\d+", complaint)
+
+
+async def test_without_a_clipboard_the_snippet_is_shown_and_logged(proxy, looking, monkeypatch, caplog) -> None:
+    def nowhere(text: str) -> None:
+        raise pyperclip.PyperclipException("no clipboard")
+
+    monkeypatch.setattr("pyperclip.copy", nowhere)
+    caplog.set_level("INFO", "addon.commands")
+    async with proxy(looking=looking.addons, relay_api_key=KEY) as relay:
+        await relay.ask()
+        await relay.turn()
+        first, *lines = call(relay, "relay.curl", "@all")
+        relay.master.options.add_option("web_host", str, "127.0.0.1", "as in mitmweb, which shows JSON")
+        assert call(relay, "relay.curl", "@all") == [first]
+    assert first.startswith("no clipboard here: the curl command stands in the event log; it reads the key of")
+    assert lines[0].startswith("curl --no-buffer http://127.0.0.1:")
+    assert "\n".join(lines) in caplog.text
+
+
+@pytest.mark.parametrize("kind", ["curl", "httpie", "raw", "raw_request"])
+async def test_mitmproxys_own_export_holds_no_key(proxy, looking, kind: str) -> None:
+    async with proxy(looking=looking.addons, relay_api_key=KEY) as relay:
+        await relay.ask(turn("What was that?"), headers={"authorization": "Bearer sk-client-0123456789"})
+        for flow in await relay.turn():
+            text = call(relay, "export", kind, f"@{flow.id}")
+            assert "What was that?" in text and "Bearer [scrubbed]" in text
+            assert KEY not in text and "sk-client" not in text
+        if kind == "curl":
+            upstream = looking.flows[1]
+            out, _ = await run(call(relay, "export", kind, f"@{upstream.id}"), kind)
+            assert b"[DONE]" in out
+
+
+@pytest.mark.parametrize(
+    ("url", "options", "variable"),
+    [
+        ("https://api.deepseek.com/chat/completions", {}, "DEEPSEEK_API_KEY"),
+        ("http://api.deepseek.com/chat/completions", {}, "API_KEY"),  # a key does not travel in the clear
+        ("https://llm.example.com/v1/chat/completions", {}, "API_KEY"),
+        ("http://127.0.0.1:9/v1/chat/completions", {"relay_api_key": "env:DESK_KEY"}, "DESK_KEY"),
+        ("http://127.0.0.1:9/v1/chat/completions", {"relay_api_key": "secret-of-mine"}, "API_KEY"),
+        ("http://127.0.0.1:8/v1/chat/completions", {"relay_api_key": "env:DESK_KEY"}, "API_KEY"),
+        ("http://127.0.0.1:9/v1/chat/completions", {"relay_providers": "desk=http://127.0.0.1:9#DESK_KEY"}, "DESK_KEY"),
+    ],
+)
+async def test_the_key_has_the_name_that_it_has_here(url: str, options: dict[str, str], variable: str) -> None:
+    values = dict.fromkeys(OPTIONS, "") | options
+    settings = parse(values, [parse_upstream("http://127.0.0.1:9")], {"DESK_KEY": "secret-of-mine"})
+    key = key_of(http.Request.make("POST", url), settings, values["relay_api_key"])
+    assert key.variable == variable
 
 
 async def test_a_turn_is_run_again_with_another_model(proxy, looking) -> None:
@@ -125,27 +224,72 @@ async def test_turns_become_fixtures_and_reports(proxy, looking, tmp_path: Path)
         call(relay, "relay.report", "@all", str(tmp_path / "mine"))
         assert len(open_recording(tmp_path / "mine.flow")) == 1
         assert "codex-relay report" in (tmp_path / "mine.md").read_text()
-        with pytest.raises(CommandError, match="is there already"):
+        with pytest.raises(CommandError, match=r"mine.flow is there already; give another PATH$"):
             call(relay, "relay.report", "@all", str(tmp_path / "mine"))
 
 
-async def test_totals_and_failures_of_the_session(proxy, looking) -> None:
-    async def script(answer: Answering) -> None:
-        if b"fail" in answer.seen.body:
-            await answer.whole(b'{"error": {"message": "No, never"}}', "400 Bad Request")
-        else:
-            await answer.stream(text_answer("Hello"))
+async def sometimes_failing(answer: Answering) -> None:
+    if b"fail" in answer.seen.body:
+        await answer.whole(b'{"error": {"message": "No, never"}}', "400 Bad Request")
+    else:
+        await answer.stream(text_answer("Hello"))
 
-    async with proxy(script, looking=looking.addons, relay_keep_flows="1") as relay:
+
+async def test_totals_and_failures_of_the_session(proxy, looking, caplog) -> None:
+    caplog.set_level("INFO", "addon.commands")
+    async with proxy(sometimes_failing, looking=looking.addons, relay_keep_flows="1") as relay:
+        assert call(relay, "relay.totals") == ["no turn has ended yet"]
+        assert call(relay, "relay.failed") == ["no turn in the list has failed"]
         for text in ("one", "two", "fail"):
             await relay.ask(turn(text))
         await relay.flows(6)
         await until(lambda: len(looking.flows) == 2)
-        table = "\n".join(call(relay, "relay.totals"))
+        first, *rest = call(relay, "relay.totals")
         failed = call(relay, "relay.failed")
-    assert re.search(r"gpt-test +3 +1 +240 +200 +83%", table)
+    assert re.fullmatch(
+        r"gpt-test: 3 turns, 1 failed · 240 in \(83% cached\), 14 out · [\d.]+ s first, [\d.]+ s \(medians\) · no price",
+        first,
+    )
+    assert rest[-1] == "the event log has it by thread"
+    assert re.search(r"gpt-test +3 +1 +240 +200 +83%", caplog.text)
     assert failed[0].startswith("1 failed")
     assert "No, never" in failed[1]
+
+
+async def test_totals_count_loaded_turns_too_and_each_once(proxy, looking, tmp_path) -> None:
+    async with proxy(sometimes_failing, looking=looking.addons) as relay:
+        await relay.ask(turn("fail"))
+        client, upstream = await relay.turn()
+        file = save(tmp_path / "session.flow", [upstream, client])
+    again = Looking()
+    async with proxy(looking=again.addons) as relay:
+        await load(relay, file)
+        call(relay, "view.flows.load", str(file))  # the same turn as another flow
+        await relay.ask(turn("one"))
+        await relay.flows(4)
+        for _ in range(2):
+            told = call(relay, "relay.totals")
+            assert [line.partition(" · ")[0] for line in told if line.startswith("all")] == ["all: 2 turns, 1 failed"]
+            assert "1 of 2 turns were loaded from files" in told
+
+
+async def test_only_the_latest_failures_are_named(proxy, looking, tmp_path) -> None:
+    async with proxy(sometimes_failing, looking=looking.addons) as relay:
+        await relay.ask(turn("fail"))
+        client, upstream = await relay.turn()
+        file = save(tmp_path / "session.flow", [upstream, client])
+        for _ in range(24):
+            call(relay, "view.flows.load", str(file))
+        told = call(relay, "relay.failed")
+    assert told[0].startswith("25 failed") and told[-1] == "and 5 before them" and len(told) == 22
+
+
+async def test_a_report_needs_a_name(proxy, looking) -> None:
+    async with proxy(looking=looking.addons) as relay:
+        await relay.ask()
+        await relay.turn()
+        with pytest.raises(CommandError, match="name the report by a PATH"):
+            call(relay, "relay.report", "@all", "")
 
 
 @pytest.mark.parametrize("name", ["relay.curl", "relay.python", "relay.translate"])

@@ -93,3 +93,12 @@ def test_without_matplotlib_the_remedy_is_named(tmp_path: Path) -> None:
     )
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "codex-relay: --plot needs matplotlib, which is not here: pip install 'codex-relay[plot]'\n"
+
+
+@pytest.mark.parametrize("kept", [40, 5000])
+def test_a_recording_cut_within_its_first_flow_is_called_cut(tmp_path: Path, kept: int) -> None:
+    file = tmp_path / "cut.flow"
+    file.write_bytes(DEMO.read_bytes()[:kept])
+    done = run(["stats", str(file)], environment(tmp_path))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"codex-relay: {file} is cut within its first flow; nothing in it could be read\n"

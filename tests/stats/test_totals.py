@@ -54,7 +54,8 @@ def test_an_unknown_price_is_not_nothing() -> None:
     assert made.all().known_cost is None
     assert "no price" in made.lines()[-5]
     assert (
-        "No price is known of local-model at 127.0.0.1:8080 (1 turn); --prices FILE.toml can name it." in made.lines()
+        "No price is known of local-model at 127.0.0.1:8080 (1 turn); codex-relay stats --prices FILE.toml can name it."
+        in made.lines()
     )
     assert as_json(made)["total"]["cost_usd"] is None
 
@@ -115,7 +116,7 @@ def test_the_table_fits_its_width_whatever_is_in_it() -> None:
     lines = made.lines()
     assert max(map(len, lines)) <= 120
     assert all(line == line.rstrip() and line.isprintable() for line in lines)
-    assert "and 81 threads more; --json names them all" in lines
+    assert "and 81 threads more; codex-relay stats --json names them all" in lines
 
 
 def test_words_of_others_cannot_break_the_table() -> None:
@@ -142,3 +143,29 @@ def test_a_flow_is_a_turn_only_where_the_client_asked_for_one() -> None:
 
 def test_no_turn_yet_is_a_line_too() -> None:
     assert Totals().lines() == ["no turn has ended yet"]
+
+
+def test_sentences_tell_of_each_model_and_of_all() -> None:
+    made = totals(facts(), failed(), facts("local-model", "127.0.0.1:8080"))
+    assert made.sentences() == [
+        "kimi-k3: 2 turns, 1 failed · 1,000 in (60% cached), 100 out · 0.50 s first, 0.10 s (medians) · $0.0029",
+        "local-model: 1 turn · 1,000 in (60% cached), 100 out · 0.50 s first, 2.00 s (medians) · no price",
+        "all: 3 turns, 1 failed · 2,000 in (60% cached), 200 out · 0.50 s first, 2.00 s (medians) · $0.0029+",
+        "Not completed: failed 1",
+        "Errors: server_error 1",
+        "No token counts: 1 turn",
+    ]
+    assert Totals().sentences() == ["no turn has ended yet"]
+
+
+def test_a_copy_can_be_added_to() -> None:
+    session = Session()
+    session.says("hello").hears("Hello.")
+    session.says("more").hears("More.")
+    _, first, _, second = session.flows
+    made = Totals()
+    made.add_flow(first)
+    copied = made.copy()
+    assert [copied.add_flow(flow) for flow in (first, second, second)] == [False, True, False]
+    assert (len(made), len(copied), copied.all().turns) == (1, 2, 2)
+    assert len(made.all().total) == 1
