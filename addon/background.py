@@ -11,23 +11,20 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import threading
 import weakref
 from collections import deque
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
 
+from addon import processes
+
 UPSTREAM = "https://openrouter.ai/api/v1"
 KEPT = 200  # lines of the log
-PATIENCE = 5.0  # seconds that a relay may take to end
 _KEY = "CODEX_RELAY_API_KEY"
 _LISTENS = "codex-relay listens on "
-_ROOT = str(Path(__file__).resolve().parent.parent)
-# -P: a file of the working directory must not stand in for a module. The root is for a checkout that is not installed.
-_MAIN = f"import sys; sys.path.append({_ROOT!r}); from addon.cli import main; sys.exit(main())"
+_MAIN = "from addon.cli import main; sys.exit(main())"
 
 
 class RelayError(Exception):
@@ -84,7 +81,7 @@ class RelayProcess:
     def send_signal(self, number: int) -> None:
         self._process.send_signal(number)
 
-    def stop(self, timeout: float = PATIENCE) -> int:
+    def stop(self, timeout: float = processes.PATIENCE) -> int:
         """Terminate and wait; what has not ended after `timeout` seconds is killed. Returns the exit status."""
         self.terminate()
         try:
@@ -174,7 +171,7 @@ def start(
     if api_key:
         environment[_KEY] = api_key
     process = subprocess.Popen(
-        [sys.executable, "-P", "-c", _MAIN, *words, *(["--", *settings] if settings else [])],
+        processes.python_child(_MAIN, *words, *(["--", *settings] if settings else [])),
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

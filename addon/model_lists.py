@@ -36,6 +36,16 @@ class ListFailed(Exception):
 
 
 @dataclass(frozen=True)
+class Trust:
+    """Whose certificates are taken, as mitmproxy's options have it: `ssl_insecure` takes any, a file and a folder of
+    authorities stand in place of the usual ones."""
+
+    insecure: bool = False
+    file: str | None = None
+    folder: str | None = None
+
+
+@dataclass(frozen=True)
 class Listed:
     """What one provider said: its models, or why there are none."""
 
@@ -63,7 +73,7 @@ def read(data: bytes, upstream: Upstream, profile_for: Callable[[str], Profile])
     return [one for one in models if one.chats]
 
 
-async def fetch(provider: Provider, limit: float = LIMIT) -> list[ModelFacts]:
+async def fetch(provider: Provider, limit: float = LIMIT, trust: Trust = Trust()) -> list[ModelFacts]:
     """The models of a provider that hold conversations. Raises ListFailed; never longer than `limit` seconds."""
     try:
         import httpx
@@ -72,12 +82,12 @@ async def fetch(provider: Provider, limit: float = LIMIT) -> list[ModelFacts]:
     where = provider.upstream.authority
     try:
         # Straight to the provider, as its turns go: a proxy of the environment would be shown the key.
-        client = httpx.AsyncClient(timeout=limit, trust_env=False, verify=_trusted())
+        client = httpx.AsyncClient(timeout=limit, trust_env=False, verify=_trusted(trust))
         async with asyncio.timeout(limit), client:
             status, headers, body = await _get(client, provider)
     except TimeoutError:
         raise ListFailed(f"{where} did not answer within {limit:g} s") from None
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:  # also a file of authorities that can't be read
         why = one_line(str(error)) or type(error).__name__
         raise ListFailed(f"{where} could not be reached: {_without_key(why, provider)}") from None
     if not 200 <= status < 300:
@@ -89,12 +99,12 @@ async def fetch(provider: Provider, limit: float = LIMIT) -> list[ModelFacts]:
         raise ListFailed(_without_key(str(failed), provider)) from None
 
 
-async def fetch_all(providers: Sequence[Provider], limit: float = LIMIT) -> list[Listed]:
+async def fetch_all(providers: Sequence[Provider], limit: float = LIMIT, trust: Trust = Trust()) -> list[Listed]:
     """Everybody's list, at once."""
 
     async def one(provider: Provider) -> Listed:
         try:
-            return Listed(provider, tuple(await fetch(provider, limit)))
+            return Listed(provider, tuple(await fetch(provider, limit, trust)))
         except ListFailed as failed:
             return Listed(provider, failure=str(failed))
 
@@ -113,11 +123,13 @@ def list_request(provider: Provider) -> tuple[str, dict[str, str]]:
 
 
 @cache
-def _trusted() -> ssl.SSLContext:
+def _trusted(trust: Trust) -> ssl.SSLContext:
     """Made once: reading the certificates takes 50 ms, in which no turn's answer moves."""
     import httpx
 
-    return httpx.create_ssl_context(trust_env=False)
+    if not trust.insecure and (trust.file or trust.folder):
+        return ssl.create_default_context(cafile=trust.file, capath=trust.folder)
+    return httpx.create_ssl_context(verify=not trust.insecure, trust_env=False)
 
 
 async def _get(client: httpx.AsyncClient, provider: Provider) -> tuple[int, dict[str, str], bytes]:

@@ -1,4 +1,4 @@
-"""Child processes of the demo: started in groups of their own, followed line by line, always stopped."""
+"""Child processes: started in groups of their own, followed line by line, always stopped."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import os
 import signal
 import socket
 import sys
+import threading
+import time
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -17,12 +19,35 @@ from typing import Any
 MARK = "\x1e"  # starts a record of the tap: the record separator of JSON text sequences (RFC 7464)
 LINE_LIMIT = 1 << 24  # one tapped piece is one line, and a piece may hold a whole answer
 OWN_SETTINGS = ("RELAY_", "CODEX_RELAY_")
+PATIENCE = 5.0  # seconds that a child may take to end
+_ROOT = str(Path(__file__).resolve().parent.parent)
 
 
 def mitmproxy_tool(name: str, *options: str) -> list[str]:
-    """mitmdump or mitmweb of this very Python, wherever its scripts folder is."""
+    """mitmdump or mitmweb of this very Python, wherever its scripts folder is, as a child of this process."""
+    return python_child(f"from mitmproxy.tools.main import {name} as run; run()", *options)
+
+
+def python_child(code: str, *words: str) -> list[str]:
+    """A command of this very Python that ends with this process, even with one that is killed."""
+    # The root is for a checkout that is not installed.
+    begin = f"import sys; sys.path.append({_ROOT!r}); from addon import processes; processes.end_with({os.getpid()})"
     # -P: a file of the working directory, which is anybody's project, must not stand in for a module.
-    return [sys.executable, "-P", "-c", f"from mitmproxy.tools.main import {name} as run; run()", *options]
+    return [sys.executable, "-P", "-c", f"{begin}; {code}", *words]
+
+
+def end_with(parent: int) -> None:
+    """In a child: stop when `parent` is gone. Nobody tells of that on every system, so it is looked at."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(PATIENCE)
+        os._exit(1)
+
+    if os.name == "posix":  # on Windows it never changes
+        threading.Thread(target=watch, name="parent", daemon=True).start()
 
 
 def quiet_environment() -> dict[str, str]:
@@ -75,7 +100,7 @@ async def stop(process: asyncio.subprocess.Process) -> None:
         for kind in (signal.SIGTERM, signal.SIGKILL):
             _signal_group(process, kind)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(process.wait(), 5)
+                await asyncio.wait_for(process.wait(), PATIENCE)
                 return
     except asyncio.CancelledError:  # a second Ctrl-C: no more patience, but still nothing is left running
         _signal_group(process, signal.SIGKILL)

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 
-from mitmproxy import http
+from mitmproxy import ctx, http
 
 from relay_translate import json_bytes
 from relay_translate.catalog import CatalogModel, ModelFacts, codex_catalog, etag, known_facts, model_list
@@ -39,7 +39,7 @@ class NoModels(Exception):
 async def answer(flow: http.HTTPFlow, settings: Settings) -> None:
     """Set the response of a flow that asks for the models of several providers. Never raises."""
     try:
-        listed = await model_lists.fetch_all(settings.providers)
+        listed = await model_lists.fetch_all(settings.providers, trust=trust())
         failures = [one.failure for one in listed if one.failure]
         for failure in failures:
             logger.warning("models: %s", failure)
@@ -55,6 +55,16 @@ async def answer(flow: http.HTTPFlow, settings: Settings) -> None:
     except Exception:
         logger.exception("unexpected error in a model list")
         flow.response = replies.as_status(replies.our_fault("the model lists"))
+
+
+def trust() -> model_lists.Trust:
+    """Whose certificates mitmproxy takes from the providers of turns."""
+    options = ctx.options
+    return model_lists.Trust(
+        bool(options.ssl_insecure),
+        options.ssl_verify_upstream_trusted_ca or None,
+        options.ssl_verify_upstream_trusted_confdir or None,
+    )
 
 
 def rewritten(

@@ -18,6 +18,7 @@ from addon.cli import engine, serving
 from addon.cli.announcement import Single, codex_words, described, served
 from addon.model_lists import ListFailed, fetch
 from addon.providers import Provider
+from addon.served_models import trust
 from addon.settings import Settings
 from relay_translate.errors import one_line
 
@@ -72,7 +73,7 @@ class Announce:
     async def _models(self, provider: Provider) -> None:
         name = provider.name or provider.upstream.authority
         try:
-            models = await fetch(provider)
+            models = await fetch(provider, trust=trust())
         except ListFailed as failed:
             if isinstance(provider, Single) and not provider.key:
                 logger.info("models of %s are not known: %s (the relay has no key)", name, failed)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 from collections.abc import Sequence
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
+
+from addon.nearest import nearest
 
 
 class Parser(argparse.ArgumentParser):
@@ -27,8 +28,10 @@ class Parser(argparse.ArgumentParser):
     def unknown(self, word: str) -> NoReturn:
         """End with the complaint that there is no such option."""
         known = self._option_string_actions
-        close = [name for name in known if name.startswith(word)] or difflib.get_close_matches(word, known, n=1)
-        self.error(f"there is no {word}{f'; did you mean {close[0]}?' if close else ''}")
+        # A beginning of three letters is one of a name; a shorter one is of many.
+        begun = [name for name in known if len(word) > 4 and name.startswith(word)]
+        close = begun[0] if begun else nearest(word, known, "--")
+        self.error(f"there is no {word}{f'; did you mean {close}?' if close else ''}")
 
     def command_in(self, words: Sequence[str]) -> str:
         """The first word that is neither an option of this parser nor its value; "" for none.
@@ -37,7 +40,7 @@ class Parser(argparse.ArgumentParser):
         rest = iter(words)
         for word in rest:
             if not word.startswith("-"):
-                return word
+                return self._command(word)
             name, equals, _ = word.partition("=")
             action = self._option_string_actions.get(name)
             if action is None:
@@ -45,6 +48,14 @@ class Parser(argparse.ArgumentParser):
             if action.nargs != 0 and not equals:
                 next(rest, None)
         return ""
+
+    def _command(self, word: str) -> str:
+        """Ends with the complaint over a command that does not exist."""
+        known = [name for one in self._actions if isinstance(one, argparse._SubParsersAction) for name in one.choices]
+        if known and word not in known:
+            close = nearest(word, known)
+            self.error(f"there is no command {word}; {f'did you mean {close}?' if close else 'see --help'}")
+        return word
 
 
 def speed(text: str) -> float:

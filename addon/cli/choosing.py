@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from addon.cli.arguments import upstream_url
-from addon.cli.serving import ServeError
+from addon.cli.serving import UsageError
 
 if TYPE_CHECKING:
     from addon.providers import Provider
@@ -103,7 +103,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def chosen(arguments: argparse.Namespace, environ: Mapping[str, str] = os.environ) -> Chosen | None:
-    """The providers that the arguments name; None when they name none. Raises ServeError."""
+    """The providers that the arguments name; None when they name none. Raises UsageError."""
     from addon.providers import ProviderError, find_provider, parse_providers
 
     try:
@@ -115,7 +115,7 @@ def chosen(arguments: argparse.Namespace, environ: Mapping[str, str] = os.enviro
         text = arguments.provider or (f"{UPSTREAM}={arguments.upstream}" if arguments.upstream else "")
         return Chosen((find_provider(text, environ),)) if text else None
     except ProviderError as error:
-        raise ServeError(str(error)) from None
+        raise UsageError(str(error)) from None
 
 
 def by_words(arguments: argparse.Namespace, environ: Mapping[str, str] = os.environ) -> Chosen | None:
@@ -154,14 +154,14 @@ def named_variable(text: str, environ: Mapping[str, str]) -> str:
 
 
 def by_environment(environ: Mapping[str, str] = os.environ) -> Chosen:
-    """The first known provider whose key is set. Raises ServeError when there is none."""
+    """The first known provider whose key is set. Raises UsageError when there is none."""
     from addon.providers import find_provider, known_providers
 
     known = [one for one in known_providers() if one.variable]
     found = list(dict.fromkeys(one.name for one in known if environ.get(one.variable, "").strip()))
     if not found:
         examples = ", ".join(f"{one.variable} ({one.name})" for one in known[:4])
-        raise ServeError(
+        raise UsageError(
             f"no provider is named and no key is set; export one, such as {examples}, or say --provider NAME "
             "(a server on your own machine needs no key: --upstream http://127.0.0.1:8080/v1)"
         )
@@ -170,13 +170,13 @@ def by_environment(environ: Mapping[str, str] = os.environ) -> Chosen:
 
 
 def check_key(choice: Chosen) -> None:
-    """Raises ServeError when a provider's key is not set. A server given by its address may need none."""
+    """Raises UsageError when a provider's key is not set. A server given by its address may need none."""
     from addon.providers import missing_key
 
     for provider in choice.providers:
         if provider.variable and not provider.key:
             where = provider.upstream
-            raise ServeError(
+            raise UsageError(
                 missing_key(provider)
                 if provider.name != UPSTREAM
                 else f"{where.authority} needs a key, and the environment variable {provider.variable} is not set; "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,17 +34,36 @@ def _run(arguments: argparse.Namespace) -> int:
     from addon.cli import command_parser
 
     parser = command_parser()
-    _prepare(parser, shtab.FILE)
+    _prepare(parser, shtab.FILE, _names())
     print(shtab.complete(parser, arguments.shell))
     return 0
 
 
-def _prepare(parser: argparse.ArgumentParser, file: Any) -> None:
-    """In all commands, what is read as a path is completed as one, and the short help describes a command."""
+def _names() -> dict[str, list[str]]:
+    """What can stand behind an option, or in place of an argument, that has one of some known names."""
+    from addon.providers import known_providers
+    from relay_translate.profiles import PROFILES
+
+    providers = [one.name for one in known_providers()]
+    return {
+        "--provider": providers,
+        "--providers": providers,
+        "--fallback": [f"{name}/" for name in providers],
+        "--profile": sorted(PROFILES),
+        "name": sorted(PROFILES),  # of `providers`
+    }
+
+
+def _prepare(parser: argparse.ArgumentParser, file: Any, names: Mapping[str, list[str]]) -> None:
+    """In all commands, what is read as a path is completed as one, a provider's name as one of those that are known,
+    and the short help describes a command."""
     parser.description = None
     for action in parser._actions:
+        known = [names[word] for word in action.option_strings or [action.dest] if word in names]
         if isinstance(action, argparse._SubParsersAction):
             for command in dict.fromkeys(action.choices.values()):
-                _prepare(command, file)
+                _prepare(command, file, names)
+        elif known:
+            action.choices = known[0]
         elif action.type is Path or action.metavar in {"FILE", "DIR", "PATH"}:
             action.complete = file  # type: ignore[attr-defined]

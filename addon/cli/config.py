@@ -5,21 +5,23 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import shlex
 import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from addon.cli import choosing
+from addon.cli import choosing, environment
 from addon.cli.arguments import port
-from addon.cli.serving import PORT, ServeError
+from addon.cli.serving import PORT, ServeError, UsageError, base_url
 
 if TYPE_CHECKING:
     from addon.codex.config_file import ConfigFile
     from addon.codex.entry import Entry
 
 CATALOG = "codex-relay-models.json"  # in Codex's folder
+_PORT, _BIND = "CODEX_RELAY_PORT", "CODEX_RELAY_BIND"
 LIMIT = 6.0  # seconds a relay may take for its list; it gives a provider four
 
 
@@ -34,11 +36,12 @@ def add(commands: Any) -> None:
         description="Prints what Codex has to be told to use a relay that stays (codex-relay run needs none of it). "
         "--write merges it into config.toml, where comments and everything else stay as they are, and keeps the older "
         "file beside it; --undo puts that back. The entry fits the Codex on PATH; without --model, the relay that is "
-        "running on this port, or the provider, is asked for its models.",
+        "running on this port, or the provider, is asked for its models. CODEX_RELAY_PORT, _BIND, _PROVIDER, "
+        "_PROVIDERS and _UPSTREAM count as they do for the relay.",
         epilog="Examples: codex-relay config --provider deepseek --write; codex-relay config --undo",
     )
     choosing.add(parser)
-    parser.add_argument("--port", type=port, default=PORT, help=f"where the relay listens ({PORT})")
+    parser.add_argument("--port", type=port, help=f"where the relay listens ({PORT})")
     parser.add_argument("--model", metavar="MODEL", help="the model (the first that calls tools)")
     parser.add_argument(
         "--env-key", metavar="NAME", help="Codex sends the key in this variable, for a relay that has none of its own"
@@ -58,12 +61,26 @@ def _run(arguments: argparse.Namespace) -> int:
     from addon.codex.entry import EntryError
 
     if arguments.keep_changes and not arguments.undo:
-        raise ServeError("--keep-changes goes with --undo; leave it out")
+        raise UsageError("--keep-changes goes with --undo; leave it out")
+    _take_variables(arguments)
     try:
         file = read(_folder(codex_home(arguments.home), given=bool(arguments.home)))
         return _undo(arguments, file) if arguments.undo else _offer(arguments, file)
-    except (ConfigFileError, EntryError) as error:
+    except EntryError as error:
+        raise UsageError(str(error)) from None
+    except ConfigFileError as error:
         raise ServeError(str(error)) from None
+
+
+def _take_variables(arguments: argparse.Namespace) -> None:
+    """Where the relay listens, as far as no flag says it: a relay that is started here listens there. Raises
+    UsageError."""
+    given = environment.settled({}, {name: os.environ.get(name, "") for name in (_PORT, _BIND)})
+    if arguments.port is None and given.get("port") == 0:
+        raise UsageError(f"{_PORT} is 0, another port each time; name the one that the relay told: --port PORT")
+    arguments.usual_port = given.get("port") or PORT
+    arguments.port = arguments.port or arguments.usual_port
+    arguments.bind = given.get("bind") or environment.BIND
 
 
 def _folder(home: Path, *, given: bool) -> Path:
@@ -81,7 +98,7 @@ def _tell(text: str) -> None:
 
 def _offer(arguments: argparse.Namespace, file: ConfigFile) -> int:
     """Prints or writes the entry; what there is to say about it goes to standard error."""
-    from addon.codex.config_file import remarks
+    from addon.codex.config_file import foreign, remarks
     from addon.codex.entry import config_text
 
     entry, models = _entry(arguments)
@@ -96,6 +113,8 @@ def _offer(arguments: argparse.Namespace, file: ConfigFile) -> int:
         _write(file, entry, own_catalog)
     else:
         print(config_text(entry), end="")
+        if why := foreign(file, entry):
+            _tell(f"note: {why}")
     if words := _relay_command(arguments):
         _tell(f"the relay itself is started with: {shlex.join(words)}")
     return 0
@@ -105,7 +124,7 @@ def _relay_command(arguments: argparse.Namespace) -> list[str]:
     """The relay that the entry expects; nothing when it is one that is there already."""
     for name in ("provider", "upstream", "providers"):
         if value := getattr(arguments, name):
-            where = [] if arguments.port == PORT else ["--port", str(arguments.port)]
+            where = [] if arguments.port == arguments.usual_port else ["--port", str(arguments.port)]
             return ["codex-relay", f"--{name}", value, *where]
     return []
 
@@ -117,20 +136,21 @@ def _entry(arguments: argparse.Namespace) -> tuple[Entry, dict[str, Any]]:
 
     version = parse(arguments.codex_version) if arguments.codex_version else version_on_path()
     if arguments.codex_version and version == NEWEST:
-        raise ServeError(f"{arguments.codex_version!r} is no version of Codex; write it like 0.169.0")
+        raise UsageError(f"{arguments.codex_version!r} is no version of Codex; write it like 0.169.0")
     if not arguments.codex_version and version == NEWEST:
         _tell("note: there is no Codex on PATH; this is for 0.163 and later, see --codex-version")
     choice = choosing.chosen(arguments)
+    described = choice or choosing.by_words(arguments)
     entry = Entry(
-        base_url=f"http://127.0.0.1:{arguments.port}/v1",
+        base_url=base_url(arguments.bind, arguments.port),
         model=arguments.model or "",
         codex=version,
         key_variable=arguments.env_key or "",
-        title=choice.title if choice else "",
+        title=described.title if described else "",
     )
     if entry.model and not entry.needs_catalog_file:
         return entry, {}
-    model, models = _of_provider(choice, entry) if choice else _of_relay(entry)
+    model, models = _of_provider(choice, entry) if choice else _of_relay(entry, described)
     return replace(entry, model=entry.model or model), models
 
 
@@ -144,11 +164,14 @@ def _of_provider(choice: choosing.Chosen, entry: Entry) -> tuple[str, dict[str, 
     return (offer.first.slug if offer.first else ""), choosing.catalog(offer) if offer.models else {}
 
 
-def _of_relay(entry: Entry) -> tuple[str, dict[str, Any]]:
-    """(the first model, catalog) as a relay tells them that is running there."""
+def _of_relay(entry: Entry, by_variables: choosing.Chosen | None) -> tuple[str, dict[str, Any]]:
+    """(the first model, catalog) as a relay tells them that is running there, or else the providers of the one that
+    would be started here."""
     try:
         models = _ask_relay(entry)
     except ServeError as why:
+        if by_variables:
+            return _of_provider(by_variables, entry)
         if not entry.model or entry.needs_catalog_file:
             what = "--provider NAME" if entry.model else "--model NAME or --provider NAME"
             _tell(f"note: no model is known, {why}; add {what}")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from addon.cli import choosing
 from addon.cli.arguments import upstream_url
-from addon.cli.serving import ServeError
+from addon.cli.serving import UsageError
 
 if TYPE_CHECKING:
     from addon.doctor import Finding
@@ -83,7 +83,7 @@ def _examination(arguments: argparse.Namespace, environ: Mapping[str, str]) -> E
 
 
 def _provider(arguments: argparse.Namespace, variable: str, environ: Mapping[str, str]) -> Provider | None:
-    """The provider that is named, without its key: that is looked at first. Raises ServeError."""
+    """The provider that is named, without its key: that is looked at first. Raises UsageError."""
     from addon.providers import ProviderError, find_provider
 
     upstream, text = arguments.upstream or "", arguments.provider or ""
@@ -100,16 +100,16 @@ def _provider(arguments: argparse.Namespace, variable: str, environ: Mapping[str
     try:
         return find_provider(text, {})
     except ProviderError as error:
-        raise ServeError(str(error)) from None
+        raise UsageError(str(error)) from None
 
 
 def variable_name(value: str, environ: Mapping[str, str]) -> str:
-    """NAME, $NAME or env:NAME -> NAME; "" stays. Raises ServeError, which does not repeat what could be a key."""
+    """NAME, $NAME or env:NAME -> NAME; "" stays. Raises UsageError, which does not repeat what could be a key."""
     name = value.removeprefix("$").removeprefix("env:").strip("{}")
     if name and (
         not choosing.VARIABLE.fullmatch(name) or (name not in environ and not _SHOWN_VARIABLE.fullmatch(name))
     ):
-        raise ServeError(
+        raise UsageError(
             "--api-key takes the name of an environment variable, not the key itself, which others could see in the "
             "list of processes; export the key and give its name"
         )

@@ -7,7 +7,6 @@ says that there is none.
 from __future__ import annotations
 
 import argparse
-import difflib
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -18,6 +17,7 @@ from types import MappingProxyType
 from typing import Any
 
 from addon.cli.serving import PORT, UsageError
+from addon.nearest import nearest
 from addon.providers import ProviderError, parse_upstream
 
 UPSTREAM = "https://openrouter.ai/api/v1"
@@ -25,7 +25,8 @@ BIND = "127.0.0.1"
 PREFIX = "CODEX_RELAY_"
 TRACEBACK = "CODEX_RELAY_TRACEBACK"
 # Variables of other commands, and of tests that ask for a real server.
-_OTHERS = frozenset({TRACEBACK, "CODEX_RELAY_CODEX", "CODEX_RELAY_CODEX_CACHE", "CODEX_RELAY_NO_KEY"})
+WEB_PASSWORD = "CODEX_RELAY_WEB_PASSWORD"  # read by child.py
+_OTHERS = frozenset({TRACEBACK, WEB_PASSWORD, "CODEX_RELAY_CODEX", "CODEX_RELAY_CODEX_CACHE", "CODEX_RELAY_NO_KEY"})
 _OTHERS_BEGIN = ("CODEX_RELAY_CHAT_", "CODEX_RELAY_BARE_", "CODEX_RELAY_DEMO_")
 _WHICH = ("upstream", "provider", "providers")  # one of them says where requests go
 
@@ -237,8 +238,8 @@ def _unknown(environ: Mapping[str, str], key: str) -> list[str]:
     for name in environ:
         if not name.startswith(PREFIX) or name in known or name.startswith(_OTHERS_BEGIN) or name in key:
             continue
-        close = difflib.get_close_matches(name, known, n=1)
-        notes.append(f"{name} is set, but there is no such variable" + (f"; did you mean {close[0]}?" if close else ""))
+        close = nearest(name, known, PREFIX)
+        notes.append(f"{name} is set, but there is no such variable" + (f"; did you mean {close}?" if close else ""))
     return notes
 
 
@@ -264,8 +265,8 @@ def quirks(names: str, source: str) -> tuple[str, list[str]]:
         elif plain in QUIRKS or plain in _OLD_QUIRKS:
             found |= dict.fromkeys(_OLD_QUIRKS.get(plain, (plain,)))
         else:
-            close = difflib.get_close_matches(plain, QUIRKS, n=1)
-            advice = f"did you mean {close[0]}?" if close else f"known are {', '.join(QUIRKS)}"
+            close = nearest(plain, QUIRKS)
+            advice = f"did you mean {close}?" if close else f"known are {', '.join(QUIRKS)}"
             raise UsageError(f"{source}: there is no repair {name!r}; {advice}")
     return ",".join(found), notes
 

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from addon.cli.arguments import upstream_url
+from addon.cli.serving import UsageError
 from addon.probe import ProbeError
 from addon.probe.differences import learnt_profile
 from addon.probe.endpoint import Endpoint
@@ -158,7 +159,7 @@ def _base(arguments: argparse.Namespace) -> Profile:
     try:
         return find_profile(urlsplit(arguments.upstream).hostname or "", arguments.model, arguments.profile)
     except ValueError as error:
-        raise ProbeError(f"--profile: {error}") from None
+        raise UsageError(f"--profile: {error}") from None
 
 
 def _key(value: str, base: Profile, environ: Mapping[str, str]) -> str:
@@ -171,16 +172,16 @@ def _key(value: str, base: Profile, environ: Mapping[str, str]) -> str:
     if not value and name not in environ:
         return ""
     if not _VARIABLE.fullmatch(name) or (name not in environ and not _SHOWN_VARIABLE.fullmatch(name)):
-        raise ProbeError("--api-key takes the name of an environment variable, not the key itself, which others could "
+        raise UsageError("--api-key takes the name of an environment variable, not the key itself, which others could "
                          "see in the list of processes; export the key, or give - and type it")  # fmt: skip
     return _usable(environ.get(name, "").strip(), f"the environment variable {name}")
 
 
 def _usable(key: str, where: str) -> str:
     if not key:
-        raise ProbeError(f"--api-key: {where} is empty or not set")
+        raise UsageError(f"--api-key: {where} is empty or not set")
     if not _KEY.fullmatch(key):
-        raise ProbeError(f"--api-key: {where} holds characters that a header can't carry; check how it was copied")
+        raise UsageError(f"--api-key: {where} holds characters that a header can't carry; check how it was copied")
     return key
 
 
@@ -189,7 +190,7 @@ def _check_out(out: Path | None) -> None:
     if out is None:
         return
     if out.suffix != ".toml":
-        raise ProbeError(f"--out {out}: give it the ending .toml, by which relay_profile tells a file from a name")
+        raise UsageError(f"--out {out}: give it the ending .toml, by which relay_profile tells a file from a name")
     if out.exists():
         raise ProbeError(f"--out {out}: the file exists; remove it or choose another name")
     if not out.absolute().parent.is_dir():

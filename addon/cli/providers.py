@@ -6,7 +6,6 @@ All of it is read from the profiles; nothing is asked over the network, and of a
 from __future__ import annotations
 
 import argparse
-import difflib
 import json
 import os
 import textwrap
@@ -15,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from addon.cli.serving import ServeError
+from addon.cli.serving import UsageError
+from addon.nearest import nearest
 from addon.providers import Known, known_providers
 from relay_translate import Profile, profiles
 from relay_translate.profiles import PROFILES
@@ -68,16 +68,16 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _chosen(name: str, known: Mapping[str, Known]) -> Known:
-    """Also one that has no address of its own; its `base_url` is "" then. Raises ServeError."""
+    """Also one that has no address of its own; its `base_url` is "" then. Raises UsageError."""
     if name in known:
         return known[name]
     if name in PROFILES and name not in _NO_ADDRESS:
         profile = PROFILES[name]
         return Known(profile.name, profile.label, "", profile.key_variable)
     names = [name for name in PROFILES if name not in _NO_ADDRESS]
-    close = difflib.get_close_matches(name, names, n=1)
-    advice = f"did you mean {close[0]}?" if close else f"known are {', '.join(sorted(names))}."
-    raise ServeError(f"{name!r} is no known provider; {advice} Any other one works by its URL: --upstream URL")
+    close = nearest(name, names)
+    advice = f"did you mean {close}?" if close else f"known are {', '.join(sorted(names))}."
+    raise UsageError(f"{name!r} is no known provider; {advice} Any other one works by its URL: --upstream URL")
 
 
 # --- what a profile says ----------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from addon.cli.arguments import port, upstream_url
-from addon.cli.serving import PORT
+from addon.cli.serving import PORT, UsageError
 from addon.recording import RecordingError
 
 if TYPE_CHECKING:
@@ -58,11 +58,11 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.list:
         return _list(arguments.codex or "")
     if bool(arguments.upstream) == bool(arguments.codex):
-        raise RecordingError("say what to record: --upstream URL for a session, or --codex VERSION for its scenarios")
+        raise UsageError("say what to record: --upstream URL for a session, or --codex VERSION for its scenarios")
     own = ("scenarios", "extract", "whole", "jobs") if arguments.upstream else ("append", "passed_on")
     if given := next((name for name in own if getattr(arguments, name)), ""):
         shown, other = "--" if given == "passed_on" else f"--{given}", "codex" if arguments.upstream else "upstream"
-        raise RecordingError(f"{shown} goes with --{other}; leave it out")
+        raise UsageError(f"{shown} goes with --{other}; leave it out")
     if arguments.upstream:
         return _session(arguments)
     return _scenarios(arguments)
@@ -84,7 +84,7 @@ def _session(arguments: argparse.Namespace) -> int:
     from addon.cli import session
 
     if arguments.file is None:
-        raise RecordingError("name the file to record into: codex-relay record session.flow --upstream URL")
+        raise UsageError("name the file to record into: codex-relay record session.flow --upstream URL")
     check_file(arguments.file, may_exist=arguments.force or arguments.append)
     return session.record(
         arguments.file, arguments.upstream, arguments.port, append=arguments.append, passed_on=arguments.passed_on
@@ -117,7 +117,10 @@ def _scenarios(arguments: argparse.Namespace) -> int:
     from addon.scenarios.recording import AT_ONCE, record
 
     names = [name.strip() for name in (arguments.scenarios or "").split(",") if name.strip()]
-    chosen = chosen_cases(names)
+    try:
+        chosen = chosen_cases(names)
+    except RecordingError as error:
+        raise UsageError(str(error)) from None
     program = codex_program(arguments.codex)
     version = _version_of(program)
     out = arguments.file or Path(f"codex-{version}.flow")
@@ -190,7 +193,7 @@ def codex_program(wanted: str) -> Path:
             return find_codex(wanted).absolute()
         version = latest() if wanted == "latest" else wanted
         if not _VERSION.fullmatch(version):
-            raise RecordingError(f"{wanted!r} is neither a version of Codex, such as 0.169.0, nor a path to one")
+            raise UsageError(f"{wanted!r} is neither a version of Codex, such as 0.169.0, nor a path to one")
         if not os.access(cached(version), os.X_OK):
             _tell(f"Installing Codex {version} through npm (about 100 MB) ...")
         return install(version)

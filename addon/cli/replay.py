@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from addon import demo, processes
 from addon.cli.arguments import port, speed
-from addon.cli.serving import PORT
+from addon.cli.serving import PORT, UsageError
 from addon.demo.screen import Screen
 from addon.recording import RecordingError, playback
 from relay_translate.errors import one_line
@@ -55,7 +55,7 @@ def add(commands: Any) -> None:
 def _run(arguments: argparse.Namespace) -> int:
     if arguments.check:
         if arguments.once or arguments.web or arguments.passed_on:
-            raise RecordingError("--check starts nothing; leave out --once, --web and what follows --")
+            raise UsageError("--check starts nothing; leave out --once, --web and what follows --")
         from addon.recording.check import check_file
 
         return check_file(arguments.file)

@@ -20,15 +20,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from addon.cli import choosing, serving
-from addon.cli.serving import ServeError
+from addon.cli.environment import WEB_PASSWORD
+from addon.cli.serving import ServeError, UsageError
 
 if TYPE_CHECKING:
     from addon.codex.entry import Entry
     from relay_translate.catalog import CatalogModel
 
+CHILD = Path(__file__).with_name("child.py")
 START_LIMIT = 60.0  # seconds until the relay listens
 NO_KEY = "CODEX_RELAY_NO_KEY"  # a variable for a Codex that can be given a key in no other way; it holds none
 LOG_TAIL = 15  # lines
+GRACE = 5.0  # seconds in which Codex ends by itself after Ctrl-C
 _ROUTINE = re.compile(r"\bclient (dis)?connect$|\blistening at |Loading script |Bad HTTP request")
 
 
@@ -110,7 +113,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
     if arguments.misplaced:
         words = shlex.join([*arguments.misplaced, *arguments.passed_on])
-        raise ServeError(f"what is for Codex stands behind --, like this: codex-relay run -- {words}")
+        raise UsageError(f"what is for Codex stands behind --, like this: codex-relay run -- {words}")
     choice = choosing.by_words(arguments) or choosing.by_environment()
     choosing.check_key(choice)
     if arguments.record:
@@ -164,6 +167,8 @@ async def _relay(session: Session) -> AsyncIterator[asyncio.subprocess.Process]:
     options = _relay_options(session)
     command = processes.mitmproxy_tool("mitmweb" if session.web else "mitmdump", *options)
     environment = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
+    if session.web:
+        environment[WEB_PASSWORD] = session.token
     session.explain(f"log {session.log}")
     session.explain(f"relay {serving.for_showing(options)}")
     with session.log.open("wb") as log:
@@ -175,14 +180,14 @@ def _relay_options(session: Session) -> list[str]:
     from addon import demo
 
     arguments = session.arguments
-    options = ["-s", str(demo.relay_script()), *session.choice.relay_options(session.port)]
+    options = ["-s", str(demo.relay_script()), "-s", str(CHILD), *session.choice.relay_options(session.port)]
     if arguments.fallback:
         options += ["--set", f"relay_fallback={arguments.fallback}"]
     if arguments.record:
         options += ["-w", str(arguments.record.absolute()).replace("%", "%%")]
     if session.web:
         own = [f"web_port={session.web_port}", "web_host=127.0.0.1", "web_open_browser=false"]
-        options += [word for one in (*own, f"web_password={session.token}") for word in ("--set", one)]
+        options += [word for one in own for word in ("--set", one)]
     return options + [word for setting in arguments.set for word in ("--set", setting)]
 
 
@@ -303,10 +308,12 @@ async def _codex(start: Start) -> int:
 
 @contextlib.contextmanager
 def _signals() -> Iterator[Callable[[asyncio.subprocess.Process], None]]:
-    """What the terminal sends reaches Codex by itself, and is not for us; what is sent to us alone is passed on."""
+    """What is sent to us is passed on to Codex. What the terminal sends reaches it by itself: that is passed on only
+    when Codex goes on all the same, since nobody tells a Ctrl-C from a signal that was sent to us alone."""
     loop = asyncio.get_running_loop()
     started: list[asyncio.subprocess.Process] = []
     early: list[signal.Signals] = []
+    waiting: list[asyncio.TimerHandle] = []
 
     def pass_on(kind: signal.Signals) -> None:
         if not started:
@@ -315,16 +322,43 @@ def _signals() -> Iterator[Callable[[asyncio.subprocess.Process], None]]:
             with contextlib.suppress(ProcessLookupError):
                 process.send_signal(kind)
 
+    def interrupt(kind: signal.Signals) -> None:
+        for later in waiting:
+            later.cancel()
+        grace = GRACE if _is_at_keyboard() else 0.0
+        kinds = ((grace, kind), (grace + GRACE, signal.SIGTERM))
+        waiting[:] = [loop.call_later(seconds, pass_on, one) for seconds, one in kinds]
+
     def begin(process: asyncio.subprocess.Process) -> None:
         started.append(process)
         for kind in early:
             pass_on(kind)
 
-    for kind in (signal.SIGINT, signal.SIGQUIT):
-        # A handler, not SIG_IGN: that would be Codex's too.
-        if signal.getsignal(kind) is not signal.SIG_IGN:
-            loop.add_signal_handler(kind, lambda: None)
-    for kind in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(kind) is not signal.SIG_IGN:
-            loop.add_signal_handler(kind, pass_on, kind)
-    yield begin
+    for kinds, handle in (((signal.SIGINT, signal.SIGQUIT), interrupt), ((signal.SIGTERM, signal.SIGHUP), pass_on)):
+        for kind in kinds:
+            # A handler, not SIG_IGN: that would be Codex's too.
+            if signal.getsignal(kind) is not signal.SIG_IGN:
+                loop.add_signal_handler(kind, handle, kind)
+    try:
+        yield begin
+    finally:
+        for later in waiting:
+            later.cancel()
+
+
+def _is_at_keyboard() -> bool:
+    """Whether Ctrl-C on our terminal is a signal for us, and so for Codex too: it is the one in front, and takes keys
+    in lines. Codex's own screen takes each by itself."""
+    import termios
+
+    try:
+        terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
+    except OSError:
+        return False
+    try:
+        takes_lines = termios.tcgetattr(terminal)[3] & termios.ISIG
+        return bool(takes_lines) and os.tcgetpgrp(terminal) == os.getpgrp()
+    except (OSError, termios.error):
+        return False
+    finally:
+        os.close(terminal)

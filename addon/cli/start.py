@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from addon.providers import Provider
 
 ANNOUNCE = Path(__file__).with_name("announce.py")
+CHILD = ANNOUNCE.with_name("child.py")
 WEB_PORT = 8081  # mitmweb's own default
 
 
@@ -235,7 +236,7 @@ def run(arguments: argparse.Namespace) -> int:
     tool = "mitmweb" if "start web" in vars(arguments) else "mitmdump"
     shown = [*_mitmproxy_options(made, passed_on), *(_web(passed_on) if tool == "mitmweb" else []), *passed_on]
     print(f"The same as: {tool} {serving.for_showing(shown)}", flush=True)
-    own = ["-s", str(ANNOUNCE)]
+    own = ["-s", str(ANNOUNCE), "-s", str(CHILD)]
     if "start no-models" in vars(arguments):
         own += ["--set", "announce_models=false"]
     from addon.cli import engine

@@ -26,6 +26,13 @@ Change = Callable[[MutableMapping[str, Any]], None]
 
 # One of the relay's own credentials beside another one is an error to Codex, or the other one wins.
 _CREDENTIALS = ("env_key", "env_key_instructions", "experimental_bearer_token", "auth", "requires_openai_auth")
+# What is in any entry, or tunes one: the rest of a table that is not the relay's own would be sent to the relay, which
+# passes a key of the client's on to its provider.
+_ANYBODYS = frozenset({
+    *_CREDENTIALS[:3], "name", "base_url", "wire_api", "model_catalog_url", "requires_openai_auth",
+    "request_max_retries", "stream_max_retries", "stream_idle_timeout_ms", "supports_websockets",
+    "websocket_connect_timeout_ms",
+})  # fmt: skip
 _BACKUP = "{name}.before-codex-relay-{digest}{suffix}"
 # Taken out by --keep-changes: no --undo may bring it back, its catalog file is gone.
 WITH_RELAY = "{name}.with-codex-relay-{digest}{suffix}"
@@ -94,10 +101,31 @@ def merged(file: ConfigFile, entry: Entry, own_catalog: Path) -> str:
         _put(table, entry)
 
     _check_tables(file)
+    if why := foreign(file, entry):
+        raise ConfigFileError(f"{file.path}: {why}; nothing was changed")
     text = _rewritten(file.text or "", change, entry)
     expected = _parsed(file.text or "")
     change(expected)
     return _checked(file, text, expected, f"; put this into it by hand:\n\n{config_text(entry)}")
+
+
+def foreign(file: ConfigFile, entry: Entry) -> str:
+    """Why the table of the entry's name is somebody's own, with the remedy; "" where it is the relay's or can be."""
+    table = _ours(file)
+    if table.get("experimental_bearer_token") == TOKEN or table.get("base_url") == entry.base_url:
+        return ""
+    if not (more := sorted(table.keys() - _ANYBODYS)):
+        return ""
+    return (
+        f"[model_providers.{PROVIDER}] is another server's, with {', '.join(more)} in it; give that table another "
+        "name, and model_provider where it is meant, or remove it"
+    )
+
+
+def _ours(file: ConfigFile) -> Json:
+    providers = file.table.get("model_providers", {})
+    table = providers.get(PROVIDER, {}) if isinstance(providers, dict) else {}
+    return table if isinstance(table, dict) else {}
 
 
 def without(file: ConfigFile, before: Json, own_catalog: Path) -> str:

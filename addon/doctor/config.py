@@ -87,6 +87,7 @@ def look(
     found = list(_profile(looking))
     settled = _settle(looking)
     found += [*_provider(looking, settled), *_others(looking, folder)]
+    found = [replace(one, remedy=one.remedy.replace(WRITE, _past_the_profile(looking))) for one in found]
     if not found:
         found = [ok(ABOUT, f"{path}: model_provider {settled.provider!r} at {settled.base_url}")]
     return replace(settled, findings=tuple(found))
@@ -132,6 +133,15 @@ def _profile(looking: _Looking) -> Iterator[Finding]:
         return
     chosen = _table(_table(looking.table.get("profiles")).get(name))
     looking.table, looking.profile = {**looking.table, **chosen}, name
+
+
+def _past_the_profile(looking: _Looking) -> str:
+    """How what is written comes to count: a table that is chosen in the file wins over it."""
+    chosen = _table(_table(looking.table.get("profiles")).get(looking.profile))
+    wins = [name for name in ("model_provider", "model", "model_catalog_json") if name in chosen]
+    if not wins:
+        return WRITE
+    return f"take {' and '.join(wins)} out of [profiles.{looking.profile}], which wins; then {WRITE}"
 
 
 def _provider(looking: _Looking, settled: Settled) -> Iterator[Finding]:

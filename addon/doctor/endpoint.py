@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from addon import model_lists
 from addon.doctor import Finding, failed, ok, warning
+from addon.nearest import NEAR
 from addon.providers import Provider, Upstream
 from relay_translate import translate_error
 from relay_translate.errors import one_line
@@ -155,15 +156,16 @@ def choose_model(wanted: str, configured: str, models: Sequence[ModelFacts] | No
 
 def _unlisted(model: str, names: list[str]) -> Finding:
     close = near(model, names)
-    remedy = f"near are {', '.join(close)}" if close else f"listed are {', '.join(names[:_CLOSE])}, ..."
+    remedy = f"near by name: {', '.join(close)}" if close else f"listed are {', '.join(names[:_CLOSE])}, ..."
     return warning(MODEL, f"{model} is not in the provider's list; some take names that they do not list", remedy)
 
 
 def near(model: str, names: Sequence[str]) -> list[str]:
     """Names like this one, those that hold it first."""
     word = model.lower().rpartition("/")[2]
-    holding = [name for name in names if word and (word in name.lower() or name.lower() in word)]
-    return list(dict.fromkeys([*holding[:_CLOSE], *difflib.get_close_matches(model, names, _CLOSE)]))[:_CLOSE]
+    # One or two letters stand in any name.
+    holding = [one for one in names if min(len(word), len(one)) > 2 and (word in one.lower() or one.lower() in word)]
+    return list(dict.fromkeys([*holding[:_CLOSE], *difflib.get_close_matches(model, names, _CLOSE, NEAR)]))[:_CLOSE]
 
 
 def _count(number: int) -> str:

@@ -250,7 +250,7 @@ def _remedy(problem: TurnFailed, close: list[str]) -> str:
     ):
         return "the key is not taken; make another one at the provider and export it"
     if "model" in text and any(word in text for word in ("not found", "not exist", "unknown", "no such", "404")):
-        return f"near are {', '.join(close)}" if close else "choose one of the provider's list"
+        return f"near by name: {', '.join(close)}" if close else "choose one of the provider's list"
     known = {
         QUOTA: "the account has no credit: add some at the provider",
         RATE_LIMIT: "wait as long as it says, and try again",

@@ -29,6 +29,10 @@ printf '%s\\n' "${{COMPREPLY[@]}}"
         ('codex-relay completion ""', {"bash", "zsh", "fish"}),
         ("codex-relay replay sess", {"session.flow"}),
         ("codex-relay --record sess", {"session.flow"}),
+        ("codex-relay --provider deep", {"deepseek"}),
+        ("codex-relay run --providers mist", {"mistral"}),
+        ("codex-relay run --fallback mist", {"mistral/"}),
+        ("codex-relay providers deep", {"deepseek"}),
     ],
 )
 def test_bash_completes_commands_options_and_files(

@@ -106,9 +106,9 @@ LAYOUTS = {
     "inline table": 'model_providers = { a = { name = "a" } }\n[tui]\nx=1\n',
     "dotted keys": 'model_providers.a.name = "a"\nmodel_providers.a.base_url = "u"\n[tui]\nx=1\n',
     "one table for all": '[model_providers]\na = {name="a"}\n[tui]\nx=1\n',
-    "an older entry": 'model_provider="relay"\n[model_providers.relay] # m\nname="Old" # n\nbase_url="x"\nenv_key="K"\nstream_max_retries=3\n'
+    "an older entry": 'model_provider="relay"\n[model_providers.relay] # m\nname="Old" # n\nbase_url="http://127.0.0.1:4444/v1"\nenv_key="K"\nstream_max_retries=3\n'
     '[model_providers.relay.http_headers]\nx="y"\n[tui]\nx=1\n',
-    "an older entry in pieces": '[model_providers.relay]\nname="a"\n[tui]\nx=1\n[model_providers.relay.auth]\ncommand="b"\n',
+    "an older entry in pieces": '[model_providers.relay]\nname="a"\nexperimental_bearer_token="relay"\n[tui]\nx=1\n[model_providers.relay.auth]\ncommand="b"\n',
     "no line feed at the end": "[tui]\nx=1",
     "line ends of Windows": 'model="a"\r\n\r\n[tui]\r\nx=1\r\n',
     "arrays of tables": '[[hooks]]\nx=1\n[[hooks]]\nx=2\n[model_providers.a.auth]\ncommand="x"\n',
@@ -273,9 +273,9 @@ def test_a_key_in_the_file_is_not_shown(home: Path, capsys: pytest.CaptureFixtur
     "text",
     [
         'model_providers = { o = { env_key = "OK", experimental_bearer_token = "SECRET" } }\n',
-        '[model_providers]\nrelay = { http_headers = { "X-Anything" = \'SECRET\' }, query_params = {a="SECRET"} }\n',
+        '[model_providers]\nrelay = { base_url = "http://127.0.0.1:4444/v1", http_headers = { "X-Anything" = \'SECRET\' }, query_params = {a="SECRET"} }\n',
         'model_providers.relay.env_key = "sk-SECRET"\n',
-        'model_providers = { relay = { auth = { command = "c", args = ["SECRET", "SECRET"] } } }\n',
+        'model_providers = { relay = { base_url = "http://127.0.0.1:4444/v1", auth = { command = "c", args = ["SECRET", "SECRET"] } } }\n',
         '[model_providers.relay]\nbase_url = "https://me:SECRET@example.com/v1"\n',
         '[model_providers.relay]\nexperimental_bearer_token = """\nSECRET"""\n',
     ],
@@ -298,6 +298,44 @@ def test_what_is_no_table_is_said_to_be_none(text: str, home: Path, capsys: pyte
         assert config(home, *what) == 1
         assert "is no table; mend it first, nothing was changed" in capsys.readouterr().err
     assert (home / "config.toml").read_text() == text
+
+
+@pytest.mark.parametrize("more", ['http_headers = {"api-key" = "sk-mine"}', 'auth = {command = "x"}'])
+def test_another_servers_table_of_that_name_is_left_alone(
+    more: str, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Codex would send its headers to the relay, and that a key to the provider."""
+    text = f'[model_providers.relay]\nname = "R"\nbase_url = "https://llm.example.com/v1"\n{more}\n'
+    (home / "config.toml").write_text(text)
+    assert config(home) == 0
+    assert "note: [model_providers.relay] is another server's, with" in capsys.readouterr().err
+    assert config(home, "--write") == 1
+    said = capsys.readouterr().err
+    assert "give that table another name" in said
+    assert "sk-mine" not in said
+    assert (home / "config.toml").read_text() == text
+    (home / "config.toml").write_text(text.replace(more, 'env_key = "MY_KEY"'))
+    assert config(home, "--write") == 0
+
+
+def test_the_variables_of_the_relay_count_here_too(
+    provider: Provider, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    port = processes.free_port()
+    monkeypatch.setenv("CODEX_RELAY_PORT", str(port))
+    monkeypatch.setenv("CODEX_RELAY_UPSTREAM", provider.url)
+    words = ["--home", str(home), "--codex-version", "0.169.0"]
+    assert asked(*words) == 0
+    told = tomllib.loads(capsys.readouterr().out)
+    assert told["model"] == "worker"
+    assert told["model_providers"]["relay"]["base_url"] == f"http://127.0.0.1:{port}/v1"
+    assert asked(*words, "--port", "5000", "--provider", f"x={provider.url}") == 0
+    printed = capsys.readouterr()
+    assert tomllib.loads(printed.out)["model_providers"]["relay"]["base_url"] == "http://127.0.0.1:5000/v1"
+    assert printed.err.endswith("--port 5000\n")
+    monkeypatch.setenv("CODEX_RELAY_PORT", "0")
+    assert asked(*words) == 2
+    assert "CODEX_RELAY_PORT is 0, another port each time" in capsys.readouterr().err
 
 
 def test_what_somebody_wrote_meanwhile_is_not_lost(home: Path) -> None:
@@ -338,7 +376,7 @@ def test_what_wins_over_the_entry_is_pointed_out(home: Path, capsys: pytest.Capt
 def test_bad_input_costs_one_line(
     arguments: list[str], complaint: str, home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert config(home, *arguments) == 1
+    assert config(home, *arguments) == (1 if "--undo" in arguments or "--home" in arguments else 2)
     said = capsys.readouterr().err
     assert complaint in said and len(said.splitlines()) == 1
 

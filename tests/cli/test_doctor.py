@@ -124,7 +124,7 @@ def test_the_provider_refuses_the_turn(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "warning  model        scripted-modle is not in the provider's list" in done.stdout
     assert "The model `scripted-modle` does not exist" in done.stdout
-    assert done.stdout.count("-> near are scripted-model") == 2
+    assert done.stdout.count("-> near by name: scripted-model") == 2
 
 
 def test_a_model_that_calls_no_tool_is_a_warning(tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_no_file_and_no_codex(tmp_path: Path) -> None:
     ],
 )
 def test_bad_input_costs_one_line(arguments: list[str], complaint: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["doctor", *arguments]) == 1
+    assert cli.main(["doctor", *arguments]) == 2
     printed = capsys.readouterr()
     assert complaint in printed.err
     assert len(printed.err.splitlines()) == 1
@@ -227,7 +227,7 @@ def test_the_model_is_looked_for(capsys: pytest.CaptureFixture[str]) -> None:
     with listing() as url:
         assert checks(["--upstream", url, "--model", "large-model"], capsys)["model"].status == "ok"
         found = checks(["--upstream", url, "--model", "lagre-model"], capsys)["model"]
-        assert (found.status, found.remedy) == ("warning", "near are large-model, small-model")
+        assert (found.status, found.remedy) == ("warning", "near by name: large-model")
         assert checks(["--upstream", url], capsys)["model"].says.startswith("small-model (the first listed)")
 
 

@@ -77,6 +77,14 @@ def test_a_value_of_another_type_ends_codex(text: str, says: str, tmp_path: Path
     assert (found.status, found.says) == ("failed", f"{says}: Codex does not start")
 
 
+def test_a_chosen_profile_that_wins_comes_out_first(tmp_path: Path) -> None:
+    """Codex 0.120 and older lay it over what `config --write` writes."""
+    text = 'profile = "x"\n' + config_text() + '\n[profiles.x]\nmodel = "a"\nmodel_provider = "gone"\n'
+    (found,) = settled(tmp_path, text, "0.120.0").findings
+    assert "model_provider = 'gone' is a provider that is not defined" in found.says
+    assert found.remedy == (f"take model_provider and model out of [profiles.x], which wins; then {config.WRITE}")
+
+
 def test_a_link_to_itself_is_not_a_missing_file(tmp_path: Path) -> None:
     (tmp_path / "config.toml").symlink_to("config.toml")
     (found,) = config.look(tmp_path, parse("0.169.0"), {}, None).findings

@@ -190,11 +190,15 @@ def test_complaints_name_what_was_said_and_the_remedy(
 
 def test_what_does_nothing_is_noted() -> None:
     plan = planned(
-        CODEX_RELAY_DISABLE_QUIRKS="missing_done,glm_thinking", CODEX_RELAY_POTR="1", CODEX_RELAY_CODEX_CACHE="x"
+        CODEX_RELAY_DISABLE_QUIRKS="missing_done,glm_thinking",
+        CODEX_RELAY_POTR="1",
+        CODEX_RELAY_X="1",
+        CODEX_RELAY_CODEX_CACHE="x",
     )
     assert plan.options() == {"relay_upstream": environment.UPSTREAM}
     notes = "\n".join(plan.notes)
     assert "CODEX_RELAY_POTR is set, but there is no such variable; did you mean CODEX_RELAY_PORT?" in notes
+    assert "CODEX_RELAY_X is set, but there is no such variable" in plan.notes  # none of ours is near
     assert "CODEX_RELAY_DISABLE_QUIRKS: missing_done: an answer that ends without [DONE]" in notes
     assert "glm_thinking: thinking follows the effort" in notes
     assert "CODEX_RELAY_CODEX_CACHE" not in notes

@@ -58,7 +58,7 @@ def test_json_says_the_same(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
 
 
 def test_a_name_that_nobody_has_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["providers", "depseek"]) == 1
+    assert cli.main(["providers", "depseek"]) == 2
     printed = capsys.readouterr().err
     assert printed.startswith("codex-relay: 'depseek' is no known provider; did you mean deepseek?")
     assert len(printed.splitlines()) == 1

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
+import os
 import signal
 import subprocess
 import sys
+import time
 import tomllib
+import urllib.request
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -16,12 +20,13 @@ from typing import Any
 import pytest
 
 from addon.cli import choosing
+from addon.cli import run as run_command
 from addon.cli.choosing import by_environment
 from addon.cli.serving import ServeError
 from addon.codex.entry import Entry
 from addon.codex.overrides import entry_id, model_in, past_the_file, profile_in
 from tests.cli.listing import KEY, Provider, provider
-from tests.cli.running import environment, left_running, run, started
+from tests.cli.running import dispositions, environment, left_running, processes_of, run, started
 
 __all__ = ["provider"]  # pytest takes it from here
 
@@ -43,6 +48,16 @@ signal.signal(signal.SIGTERM, lambda *_: sys.exit(5))
 print(json.dumps(told), flush=True)
 time.sleep(float(os.environ.get("SECONDS", 0)))
 sys.exit(int(os.environ.get("STATUS", 0)))
+"""
+
+# Ctrl-C does not end it.
+STUBBORN = """\
+#!{python}
+import pathlib, signal, sys, time
+ready = pathlib.Path(sys.argv[1])
+signal.signal(signal.SIGINT, lambda *_: ready.write_text("interrupted"))
+ready.touch()
+time.sleep(60)
 """
 
 
@@ -142,38 +157,91 @@ def test_a_refused_key_is_told_before_codex_starts(tmp_path: Path, provider: Pro
     assert left_running(tmp_path) == []
 
 
-def test_an_option_that_the_relay_refuses_is_told(tmp_path: Path, provider: Provider) -> None:
-    done = run(["run", "--upstream", provider.url, "--set", "relay_search=gopher"], with_codex(tmp_path))
+@pytest.mark.parametrize(
+    ("option", "says"),
+    [("relay_search=gopher", "relay_search"), ("anticompt=true", "--set anticompt: there is no such")],
+)
+def test_an_option_that_the_relay_refuses_is_told(option: str, says: str, tmp_path: Path, provider: Provider) -> None:
+    done = run(["run", "--upstream", provider.url, "--set", option], with_codex(tmp_path))
     assert done.returncode == 1
     assert done.stdout == ""
     assert done.stderr.startswith("codex-relay: the relay did not start: ")
-    assert "relay_search" in done.stderr
+    assert says in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
-def test_a_signal_reaches_codex_and_what_ctrl_c_sends_does_not_end_the_relay(
-    tmp_path: Path, provider: Provider
+@pytest.mark.parametrize(("kind", "status"), [(signal.SIGTERM, 5), (signal.SIGINT, 130)])
+def test_a_signal_to_run_alone_ends_codex_and_the_relay(
+    kind: signal.Signals, status: int, tmp_path: Path, provider: Provider
 ) -> None:
     env = with_codex(tmp_path, SECONDS="60")
     with started(["run", "--upstream", provider.url, "--model", "worker"], env) as process:
         assert process.stdout is not None
         json.loads(process.stdout.readline())
-        process.send_signal(signal.SIGINT)  # the terminal sends it to Codex too, which goes on in its own way
-        assert still_runs(process, 0.3)
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(kind)
         _, errors = process.communicate()
-    assert process.returncode == 5, errors
+    assert process.returncode == status, errors
     assert left_running(tmp_path) == []
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
-def still_runs(process: subprocess.Popen[str], seconds: float) -> bool:
+def test_the_password_of_mitmweb_stands_on_no_command_line(tmp_path: Path, provider: Provider) -> None:
+    env = with_codex(tmp_path, SECONDS="60")
+    with started(["run", "--upstream", provider.url, "--model", "worker", "--web"], env) as process:
+        assert process.stdout is not None and process.stderr is not None
+        json.loads(process.stdout.readline())
+        url = next(line for line in process.stderr if "mitmweb: " in line).split()[-1]
+        token = url.rpartition("=")[2]
+        running = list(processes_of(tmp_path).values())
+        assert any("mitmweb" in words for words in running)
+        assert not any(token in words for words in running)
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor())
+        with opener.open(url, timeout=20) as page:
+            assert b"<title>mitmproxy" in page.read()
+        process.terminate()
+
+
+def test_a_run_that_is_killed_leaves_no_relay(tmp_path: Path, provider: Provider) -> None:
+    env = with_codex(tmp_path, SECONDS="60")
+    with started(["run", "--upstream", provider.url, "--model", "worker"], env) as process:
+        assert process.stdout is not None
+        json.loads(process.stdout.readline())
+        assert any("mitmdump" in words for words in processes_of(tmp_path).values())
+        process.kill()
+        process.wait()
+        deadline = time.monotonic() + 20
+        while any("mitmdump" in words for words in processes_of(tmp_path).values()) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert not [words for words in processes_of(tmp_path).values() if "mitmdump" in words]
+
+
+def test_keys_at_a_terminal_are_for_codex_as_well(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Ctrl-C reaches both; one that Codex survives, and a signal that nobody else got, are passed on a little later."""
+    monkeypatch.setattr(run_command, "GRACE", 0.2)
+    monkeypatch.setattr(run_command, "_is_at_keyboard", lambda: True)
+    program = tmp_path / "codex"
+    program.write_text(STUBBORN.format(python=sys.executable))
+    program.chmod(0o755)
+
+    async def play() -> tuple[int, float]:
+        start = run_command.Start([str(program), str(tmp_path / "ready")], dict(os.environ), "")
+        ending = asyncio.create_task(run_command._codex(start))
+        while not (tmp_path / "ready").exists():  # noqa: ASYNC110 - a file has no event
+            await asyncio.sleep(0.01)
+        begun = time.monotonic()
+        os.kill(os.getpid(), signal.SIGINT)
+        return await asyncio.wait_for(ending, 20), time.monotonic() - begun
+
+    before = signal.getsignal(signal.SIGINT)
     try:
-        process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        return True
-    return False
+        with dispositions(()):
+            status, seconds = asyncio.run(play())
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert status == 128 + signal.SIGTERM
+    assert seconds > 0.3
+    assert (tmp_path / "ready").read_text() == "interrupted"
 
 
 @pytest.mark.parametrize(
@@ -185,6 +253,7 @@ def still_runs(process: subprocess.Popen[str], seconds: float) -> bool:
         (["--provider", "nobody"], {}, "'nobody' is no known provider; known are "),
         (["--upstream", "https://api.deepseek.com"], {}, "--provider my=https://api.deepseek.com#MY_VARIABLE"),
         (["exec", "fix it"], {}, "stands behind --, like this: codex-relay run -- exec 'fix it'"),
+        (["--upstream", "http://127.0.0.1:9", "--codex", "9"], {}, "'9' is neither a version of Codex, such as"),
         (["--upstream", "http://127.0.0.1:9", "--record", "/nowhere/x.flow"], {}, "there is no folder /nowhere"),
         (["--upstream", "http://127.0.0.1:9", "--codex", "/nowhere/codex"], {}, "/nowhere/codex is not a program"),
     ],
@@ -193,7 +262,7 @@ def test_what_is_missing_is_told_before_anything_starts(
     arguments: list[str], variables: dict[str, str], complaint: str, tmp_path: Path
 ) -> None:
     done = run(["run", *arguments], with_codex(tmp_path, **variables))
-    assert done.returncode == 1
+    assert done.returncode == (1 if "/nowhere" in complaint else 2)  # 2: it can't be meant, as argparse has it
     assert done.stdout == ""
     assert complaint in done.stderr
     assert len(done.stderr.splitlines()) == 1

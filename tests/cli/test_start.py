@@ -19,7 +19,7 @@ import pytest
 from mitmproxy.utils import vt_codes
 
 from addon import cli, processes
-from addon.cli import engine
+from addon.cli import child, engine
 from addon.recording.flows import open_recording
 from addon.scripted import answer
 from tests.cli.listing import KEY as LISTING_KEY
@@ -30,6 +30,16 @@ from tests.cli.test_record import ASKED, KEY, upstream
 __all__ = ["provider"]  # pytest takes it from here
 
 LISTENS = "codex-relay listens on "
+
+
+def test_an_option_that_nobody_has_is_named_with_the_nearest() -> None:
+    """mitmproxy waits in silence for a script to declare it."""
+    words = ["mitmdump", "-s", "x", "--set", "flow_detial=0", "--set=mine", "--set", "mode=regular", "--set"]
+    unknown, known = ["flow_detial", "mine", "of_config_yaml"], ["flow_detail", "mode"]
+    assert child.complaints(words, unknown, known) == [
+        "--set flow_detial: there is no such option; did you mean flow_detail?",
+        "--set mine: there is no such option; mitmdump --options lists mitmproxy's",
+    ]
 
 
 @dataclass
