@@ -27,6 +27,9 @@ class Timings:
     first_token: float | None = None
     total: float | None = None
 
+    def restart(self) -> None:
+        self.started = time.monotonic()
+
     def now(self) -> float:
         return round(time.monotonic() - self.started, 4)
 

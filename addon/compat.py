@@ -1,7 +1,7 @@
 """Every line that depends on a mitmproxy version or names something private in it.
 
-Four functions of mitmproxy's HTTP layers (the same in 11.0.2 and 12.3) are replaced by thin wrappers and put back by
-`uninstall`. Where one is missing, mitmproxy's own behaviour remains and a warning says so once. One private object is
+Four functions of mitmproxy's HTTP layers (the same in 11.0.2 and 12.3) and that which reads flow files are replaced by
+thin wrappers and put back by `uninstall`. Where one is missing, mitmproxy's own behaviour remains and a warning says so once. One private object is
 written to: a client connection's transport, for events between two pieces of a stream. HTTP/2 clients, which
 mitmproxy has only when client and upstream both speak TLS, get its own error pages.
 """
@@ -12,13 +12,13 @@ import asyncio
 import logging
 import re
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import h11
 import pyperclip
-from mitmproxy import connection, contentviews, ctx, eventsequence, flow, flowfilter, hooks, http, io
+from mitmproxy import connection, ctx, eventsequence, flow, flowfilter, hooks, http, io
 from mitmproxy import version as mitmproxy_version
 from mitmproxy.addons import savehar
 from mitmproxy.flow import Error
@@ -34,7 +34,6 @@ WrongPlace = Callable[[http.HTTPFlow, tuple[str, int], bool], str]
 MITMPROXY = mitmproxy_version.VERSION
 
 _HTTP1 = getattr(http_layers, "_http1", None)
-_KEY = re.compile(r"(  \d+ )?\w[\w./ (),-]{0,60}:(?= |$)")  # a title or an item's label; texts stand deeper
 
 _replaced: list[tuple[Any, str, Any]] = []
 _warned: set[str] = set()
@@ -314,6 +313,11 @@ def ended_by(flow: http.HTTPFlow) -> str:
     return ""
 
 
+def says_client_left(why: str) -> bool:
+    """Whether this is mitmproxy's sentence for a client that is gone, and not for a request that it refuses."""
+    return bool(re.search(r"disconnected|closed connection|closed the connection", why, re.IGNORECASE))
+
+
 def scrub_backup(flow: http.HTTPFlow, scrub: Callable[[http.Headers], None]) -> None:
     """A flow that somebody edited is saved together with its state before, headers included."""
     backup = getattr(flow, "_backup", None)
@@ -389,61 +393,42 @@ def before_sending(flow: http.HTTPFlow, wait: Callable[[], Awaitable[None]]) -> 
     setattr(flow, "wait_for_resume", wait_for_resume)  # noqa: B010 - mypy forbids the plain assignment
 
 
-class BodyView(Protocol):
-    """What a body can be shown as. priority: above 1 is chosen by itself, below 0 never is."""
+def leave_alone(flow: http.HTTPFlow) -> None:
+    """In a hook: have mitmproxy's own `intercept`, which comes behind the relay, not hold the flow until the end of
+    this hook."""
 
-    name: str
+    async def wait() -> None:
+        delattr(flow, "intercept")
 
-    def priority(self, data: bytes, flow: flow.Flow | None, message: object) -> float: ...
-
-    def render(self, data: bytes, flow: flow.Flow | None, message: object) -> str: ...
-
-
-def add_body_view(view: BodyView) -> None:
-    """Offer a view in the list of mitmproxy's own; once in a process. A view that fails shows the body as it is."""
-    modern, registry = getattr(contentviews, "Contentview", None), getattr(contentviews, "registry", None)
-    if registry is None and contentviews.get(view.name) is None:
-        contentviews.add(_line_view(view))
-    elif registry is not None and view.name.lower() not in registry:
-        contentviews.add(_modern_view(view, modern))
+    setattr(flow, "intercept", lambda: None)  # noqa: B010 - mypy forbids the plain assignment
+    before_sending(flow, wait)
 
 
-def _modern_view(view: BodyView, base: Any) -> Any:
-    class Adapter(base):  # type: ignore[misc]
-        name = view.name
-        syntax_highlight = "yaml"
+def before_kill(flow: http.HTTPFlow, first: Callable[[], None]) -> None:
+    """Until `forget_kill`, have `first` called before the flow is killed: mitmproxy may send its request all the same
+    (it looks when the connection is there, and the list is told of the flow before)."""
 
-        def prettify(self, data: bytes, metadata: Any) -> str:
-            return _rendered(view, data, metadata.flow, metadata.http_message)
+    def kill() -> None:
+        forget_kill(flow)
+        first()
+        flow.kill()
 
-        def render_priority(self, data: bytes, metadata: Any) -> float:
-            return view.priority(data, metadata.flow, metadata.http_message)
-
-    return Adapter()
+    setattr(flow, "kill", kill)  # noqa: B010 - mypy forbids the plain assignment
 
 
-def _line_view(view: BodyView) -> Any:
-    class Adapter(contentviews.View):  # type: ignore[misc,name-defined,unused-ignore]
-        name = view.name
-
-        def __call__(self, data: bytes, *, flow: Any = None, http_message: Any = None, **_: Any) -> Any:
-            lines = _rendered(view, data, flow, http_message).split("\n")
-            return view.name, (_styled(line) for line in lines)
-
-        def render_priority(self, data: bytes, *, flow: Any = None, http_message: Any = None, **_: Any) -> float:
-            return view.priority(data, flow, http_message)
-
-    return Adapter()
+def forget_kill(flow: http.HTTPFlow) -> None:
+    vars(flow).pop("kill", None)
 
 
-def _styled(line: str) -> list[tuple[str, str]]:
-    key = _KEY.match(line)
-    return [("header", key[0]), ("text", line[key.end() :])] if key else [("text", line or " ")]
+# --- flows that are read from files -----------------------------------------------------------------------------------
 
 
-def _rendered(view: BodyView, data: bytes, flow: Any, message: Any) -> str:
-    try:
-        return view.render(data, flow, message)
-    except Exception as error:
-        logger.debug("the view %s failed", view.name, exc_info=True)
-        return f"# not shown as {view.name}: {error}\n" + data.decode("utf-8", "replace")
+def rewrite_read(rewrite: Callable[[Iterable[flow.Flow]], Iterable[flow.Flow]]) -> None:
+    """Have `rewrite` between every reader of flow files and those who ask it for flows, until `uninstall`."""
+    if any(owner is io.FlowReader for owner, _, _ in _replaced):
+        return
+
+    def reading(original: Any) -> Any:
+        return lambda self: rewrite(original(self))
+
+    _replace(io.FlowReader, "stream", reading, "recordings of older relays are listed without comments")

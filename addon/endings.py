@@ -12,7 +12,7 @@ from mitmproxy.proxy.layers.http import HttpErrorHook
 
 from relay_translate.errors import one_line
 
-from . import compat, flow_list, holding, keys, replies
+from . import compat, flow_list, keys, replies
 
 _OF_AN_ANSWER = re.compile(r" ?\b(?:(?:status|error|tool|quirk|failover)=\S*|slow\b)")
 
@@ -29,13 +29,13 @@ def no_turn(flow: http.HTTPFlow, ended_by: str, when: str) -> None:
     flow.response = None
     if ended_by == "killed":
         flow.response = replies.aborted(flow.request, events=replies.is_codex(flow.request))
-        aborted(flow)
+        flow.marked = flow.marked or flow_list.FAILED
+        tell_client(flow)
 
 
-def aborted(flow: http.HTTPFlow) -> None:
-    """A flow that was killed. mitmproxy closes the connection; where it was held, the client hears why before."""
-    flow.marked = flow.marked or flow_list.FAILED
-    if flow.response is not None and holding.ended(flow):
+def tell_client(flow: http.HTTPFlow) -> None:
+    """A flow was killed whose client has heard nothing: before mitmproxy closes the connection, it hears why."""
+    if flow.response is not None:
         compat.leave_last_words(flow, flow.response)
 
 

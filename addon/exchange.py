@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from math import ceil
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from mitmproxy import connection, http
 
@@ -135,6 +135,11 @@ class Exchange:
         """Whether the client has heard the whole answer."""
         return bool(self.body and self.body.called and self.body.translator.done)
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether the client has been given the head of a stream, and perhaps some of it."""
+        return self.body is not None
+
     def sent(self, flow: http.HTTPFlow) -> bool:
         """Whether the request is on its way: mitmproxy puts the connection on the flow and sends at once."""
         return flow.server_conn is not self.no_server
@@ -185,28 +190,31 @@ class Exchange:
 
     def break_off(self, flow: http.HTTPFlow, why: str, ended_by: str) -> tuple[http.Response, bytes]:
         """In `error`: keep what there is. Gives what the client should still be told: a whole response, and
-        the end of a stream that has begun. `ended_by`: "" unless it was the client, or somebody who killed the flow."""
+        the end of a stream that has begun. `ended_by`: "" unless it was the client, or somebody who killed the flow; one
+        that was killed before its client heard of it is `kill`'s."""
         self.restore(flow)
         self.timings.total = self.timings.now()
         self.unreached = self.upstream_response is None and not self.sent(flow)
-        error = self.given_up or self._blame(flow, why)
+        error = replies.ABORTED if ended_by == "killed" else self.given_up or self._blame(flow, why)
         response, rest = self.refusal(error), b""
+        was_over = self.is_told
         if self.body is not None and flow.response is not None:
             self._keep_raw(self.body.raw.whole())
-            rest = b"" if ended_by else self.body.end_with(error)
+            rest = b"" if ended_by == "client left" else self.body.end_with(error)
             flow.response.content = self.body.sent.whole()
             self._end_stream(self.body.translator)
         elif not ended_by:
             flow.response = response
-        if ended_by and not (self.body and self.body.translator.done):
-            self.outcome = Outcome(ended_by, None, self.outcome.summary)
+        if ended_by and not was_over:
+            self.outcome, self.response = Outcome(ended_by, None, self.outcome.summary), {}
         elif self.outcome.status == "completed":
             flow.error = None  # Codex hangs up at the last event; a body that is still open behind it is no failure
         return response, rest
 
     def kill(self, flow: http.HTTPFlow, ended_by: str) -> None:
-        """It was held and is not to go on: somebody threw it away ("killed"), which its client hears, or there is no
-        client any more ("client left"). In `error`, or in `response` after `finish_answer`."""
+        """It is not to go on, and its client has heard nothing: somebody threw it away ("killed"), which the client is
+        told, or there is no client any more ("client left", while it was held). In `error`, or in `response` after
+        `finish_answer`."""
         self.restore(flow)
         if self.timings.total is None:
             self.timings.total = self.timings.now()
@@ -325,6 +333,8 @@ class Exchange:
 
 
 live: WeakKeyDictionary[http.HTTPFlow, Exchange] = WeakKeyDictionary()
+replayed: WeakSet[http.HTTPFlow] = WeakSet()
+"""Providers' sides of turns that are sent again by themselves."""
 
 
 def open_exchange(request: http.Request, settings: Settings | None, target: Upstream) -> Exchange | Refusal:

@@ -35,11 +35,11 @@ class Heartbeat:
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(TICK)
-            try:
-                keep_alive(time.monotonic())
-                patience.give_up(time.monotonic())
-            except Exception:  # one odd flow must not end the signs of life of all others
-                logger.exception("unexpected error while keeping streams alive")
+            for work in (keep_alive, patience.give_up):
+                try:
+                    work(time.monotonic())
+                except Exception:  # one odd flow must not end the signs of life of all others
+                    logger.exception("unexpected error while keeping streams alive")
 
 
 def keep_alive(now: float) -> None:

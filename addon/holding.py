@@ -32,6 +32,12 @@ _answers: WeakSet[http.HTTPFlow] = WeakSet()
 _ended: WeakKeyDictionary[http.HTTPFlow, str] = WeakKeyDictionary()
 
 
+def forget(flow: http.HTTPFlow) -> None:
+    """mitmproxy replays a flow in place: how it ended before is of no interest any more."""
+    _ended.pop(flow, None)
+    _answers.discard(flow)
+
+
 def ended(flow: http.HTTPFlow) -> str:
     """How a flow ended while it was held: `killed` by somebody, or `client left`. Else ""."""
     return _ended.get(flow, "")
@@ -44,10 +50,13 @@ async def hold_request(flow: http.HTTPFlow, settings: Settings | None) -> None:
         await _hold_request(flow, "held: edit the request, then resume")
 
 
-async def until_resumed(flow: http.HTTPFlow) -> None:
-    """Once the hooks of `request` have run: let a person edit what mitmproxy's `intercept` holds, the chat request."""
-    if flow.intercepted:
-        await _hold_request(flow, "held: edit the chat request, then resume")
+async def until_resumed(flow: http.HTTPFlow) -> bool:
+    """Once the hooks of `request` have run: let a person edit what mitmproxy's `intercept` holds, the chat request.
+    Gives whether it was held."""
+    if not flow.intercepted:
+        return False
+    await _hold_request(flow, "held: edit the chat request, then resume")
+    return True
 
 
 def wants_answer(flow: http.HTTPFlow, turn: Exchange, settings: Settings | None) -> bool:
@@ -75,24 +84,13 @@ async def hold_translated(flow: http.HTTPFlow, *, is_told: bool = False) -> None
     if flow.killable and compat.will_be_intercepted(flow):
         flow.intercept()
         await _hold(flow, f"held: {what_to_do}")
-        _hold_no_more(flow)
+        compat.leave_alone(flow)
 
 
 def hold_unsent_once(flow: http.HTTPFlow) -> None:
     """In `request`: what the relay has answered itself is held in `response`, if at all."""
     if flow.response is not None and flow.is_replay is None:
-        _hold_no_more(flow)
-
-
-def _hold_no_more(flow: http.HTTPFlow) -> None:
-    """Until the end of this hook, have mitmproxy's own `intercept`, which comes behind the relay, leave the flow
-    alone."""
-
-    async def wait() -> None:
-        delattr(flow, "intercept")
-
-    setattr(flow, "intercept", lambda: None)  # noqa: B010 - mypy forbids the plain assignment
-    compat.before_sending(flow, wait)
+        compat.leave_alone(flow)
 
 
 def _matches(wanted: flowfilter.TFilter | None, flow: http.HTTPFlow) -> bool:

@@ -87,15 +87,18 @@ class LiveView:
         hidden.hide(flow)
 
         async def wait() -> None:
-            await holding.until_resumed(flow)
-            hidden.reveal(flow)
-            if flow.response is None and flow.killable:
-                self._spawn(_cover(flow, before, turn))
-                try:
+            try:
+                if await holding.until_resumed(flow) and turn is not None:
+                    turn.timings.restart()  # the provider is not slow for it
+                hidden.reveal(flow)
+                if flow.response is None and flow.killable:
+                    # Nobody pays for a request without a key, should it be sent after all.
+                    compat.before_kill(flow, lambda: scrub_headers(flow.request.headers))
+                    self._spawn(_cover(flow, before, turn))
                     if turn is not None:
                         _show(flow, turn)
-                except Exception:  # the connection waits for the end of this
-                    logger.exception("unexpected error in the live view")
+            except Exception:  # the connection waits for the end of this
+                logger.exception("unexpected error in the live view")
 
         compat.before_sending(flow, wait)
 
@@ -213,6 +216,7 @@ async def _cover(flow: http.HTTPFlow, before: object, turn: Exchange | None) -> 
     request = flow.request
     while flow.request is request and flow.live and flow.server_conn is before:  # noqa: ASYNC110 - there is no event
         await asyncio.sleep(_SOON)
+    compat.forget_kill(flow)
     if flow.request is not request or flow.server_conn is before:
         return
     if turn is None:

@@ -16,11 +16,11 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from mitmproxy import flow, http, io
+from mitmproxy import flow, http
 
 from relay_translate.errors import one_line
 
-from . import flow_list
+from . import compat, flow_list
 from .recording.flows import body_of, relay_facts
 
 logger = logging.getLogger(__name__)
@@ -30,26 +30,12 @@ _MOST = 32  # flows of providers that wait for their client's: as many turns as 
 _OLDER_UPSTREAM = re.compile("upstream of [0-9a-f]{8}")
 _KNOWN = 64  # clients' facts that are kept for a provider's side which comes later
 
-_replaced: list[Any] = []
 _plainly: list[None] = []
 
 
 def install() -> None:
     """Have mitmproxy's reader of flow files give every turn what the list shows of it."""
-    if _replaced:
-        return
-    original = io.FlowReader.stream
-
-    def stream(self: io.FlowReader) -> Iterable[flow.Flow]:
-        return original(self) if _plainly else described(original(self))
-
-    _replaced.append(original)
-    setattr(io.FlowReader, "stream", stream)  # noqa: B010 - mypy forbids the plain assignment
-
-
-def uninstall() -> None:
-    if _replaced:
-        setattr(io.FlowReader, "stream", _replaced.pop())  # noqa: B010
+    compat.rewrite_read(lambda flows: flows if _plainly else described(flows))
 
 
 @contextlib.contextmanager

@@ -124,6 +124,7 @@ class Relay:
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         if _target(flow) is not None:
+            holding.forget(flow)
             self.live_view.begin(flow)
 
     async def request(self, flow: http.HTTPFlow) -> None:
@@ -142,6 +143,7 @@ class Relay:
             return
         if not flow.killable:
             endings.no_turn(flow, holding.ended(flow) or "killed", "before it was translated")
+            self._keep(flow)
             raise AddonHalt  # mitmproxy's own intercept would hold it again, for nobody
         if intake.is_search(flow.request):
             await search.answer(flow, self.settings.search if self.settings else None)
@@ -153,6 +155,7 @@ class Relay:
             return
         hidden.reveal(flow)
         if recorder.is_replayed_upstream(flow):
+            exchange.replayed.add(flow)
             self._replay_upstream(flow)
             guard.guard(flow, self.settings)
             self.live_view.about_to_send(flow)
@@ -198,7 +201,7 @@ class Relay:
             flow.response.stream = False  # buffered, and replaced in `response`
 
     async def response(self, flow: http.HTTPFlow) -> None:
-        if _target(flow) is None and flow not in exchange.live:  # a flow that was killed is not live any more
+        if not _is_under_way(flow):
             return
         guard.forget(flow)
         turn = exchange.live.pop(flow, None)
@@ -209,8 +212,10 @@ class Relay:
             await holding.hold_translated(flow)
             if how := holding.ended(flow):
                 endings.no_turn(flow, how, "before it was answered")
+                self._keep(flow)
         else:
             await self._finish(flow, turn)
+        exchange.replayed.discard(flow)
         if not flow.killable:
             await endings.error_instead(flow)
 
@@ -219,7 +224,9 @@ class Relay:
             await holding.hold_answer(flow)
             turn.finish_answer(flow)
             await holding.hold_translated(flow, is_told=turn.is_told)
-            if not flow.killable:
+            if turn.is_told and holding.ended(flow) == "client left":
+                flow.error = None  # it had heard everything
+            elif not flow.killable:
                 turn.kill(flow, holding.ended(flow) or "killed")
         except Exception:
             logger.exception("unexpected error at the end of an answer")
@@ -227,7 +234,7 @@ class Relay:
         await self._record(flow, turn)
 
     async def error(self, flow: http.HTTPFlow) -> None:
-        if _target(flow) is None and flow not in exchange.live:  # a flow that was killed is not live any more
+        if not _is_under_way(flow):
             return
         guard.forget(flow)
         turn = exchange.live.pop(flow, None)
@@ -236,15 +243,20 @@ class Relay:
         if turn is None:
             if recorder.is_replayed_upstream(flow):
                 endings.upstream_answered(flow)
-            elif ended_by:
-                endings.no_turn(flow, ended_by, "during its request")
+                exchange.replayed.discard(flow)
+            elif ended_by == "killed" or compat.says_client_left(why):
+                endings.no_turn(flow, ended_by or "client left", "during its request")
+                self._keep(flow)
             else:
                 flow.response = replies.broken_request(flow.request, why)
+                endings.refuse(flow, why)
                 compat.leave_last_words(flow, flow.response)
+                self._keep(flow)
             keys.scrub_flow(flow)
             return
         try:
-            if how := holding.ended(flow):
+            how = holding.ended(flow) or ("killed" if ended_by == "killed" and not turn.has_begun else "")
+            if how:
                 turn.kill(flow, how)
                 response, rest = None, b""
             else:
@@ -252,15 +264,15 @@ class Relay:
         except Exception:
             logger.exception("unexpected error at the end of a broken answer")
             response, rest = turn.refusal(replies.our_fault("this answer")), b""
-        if response is not None and not ended_by:
+        if response is not None and ended_by != "client left":
             compat.leave_last_words(flow, response, rest)
         await self._record(flow, turn)
 
     async def _record(self, flow: http.HTTPFlow, turn: exchange.Exchange) -> None:
         linked = live_view.upstream_flow(flow, turn)
         await recorder.record(flow, turn, linked)
-        if turn.outcome.status == "killed":
-            endings.aborted(flow)
+        if turn.outcome.status == "killed" and not turn.has_begun:
+            endings.tell_client(flow)
         self.totals.add_flow(flow)
         self._keep(flow, linked)
 
@@ -277,13 +289,17 @@ class Relay:
             history.close()
         self.heartbeat.stop()
         self.live_view.stop()
-        loaded.uninstall()
         compat.uninstall()
 
 
 def _target(flow: http.HTTPFlow) -> providers.Upstream | None:
     target = compat.reverse_target(flow) if flow.live else None
     return providers.Upstream(*target) if target else None
+
+
+def _is_under_way(flow: http.HTTPFlow) -> bool:
+    """Whether it is of the relay's own; one that was killed is not live any more."""
+    return _target(flow) is not None or flow in exchange.live or flow in exchange.replayed
 
 
 addons = [Relay()]

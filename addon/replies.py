@@ -112,12 +112,15 @@ def unreachable(where: str, why: str) -> ApiError:
     return ApiError(502, RETRY, f"{where} could not be reached: {why}")
 
 
+ABORTED = ApiError(
+    403, "aborted", "aborted by somebody in mitmweb or the console; it is not sent again", "invalid_request_error"
+)
+
+
 def aborted(request: http.Request, context: TurnContext | None = None, *, events: bool) -> http.Response:
     """Somebody who held this request or its answer threw it away. Were the connection closed without a word, Codex
     would ask again, up to thirty times, and each answer is paid for."""
-    message = "aborted by whoever held this request in mitmweb or the console; it is not sent again"
-    error = ApiError(403, "aborted", message, "invalid_request_error")
-    return in_stream(error, context) if events else as_status(error)
+    return in_stream(ABORTED, context) if events else as_status(ABORTED)
 
 
 def broken_request(request: http.Request, why: str) -> http.Response:

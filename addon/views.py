@@ -18,7 +18,7 @@ from mitmproxy import flow, http
 
 from relay_translate import transcript
 
-from . import compat, flow_list, live_view
+from . import body_views, compat, flow_list, live_view
 from .exchange import live
 from .recording.flows import RecordedTurn, body_of, relay_facts
 from .recording.pieces import cut, unpack_pieces
@@ -30,7 +30,7 @@ _under_way: WeakKeyDictionary[http.HTTPFlow, tuple[transcript.AnswerView, int]] 
 
 def offer() -> None:
     for view in (RelayView(), TranslationView()):
-        compat.add_body_view(view)
+        body_views.add_body_view(view)
 
 
 @dataclass(frozen=True)

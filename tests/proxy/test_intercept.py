@@ -138,7 +138,7 @@ CLIENTS, CHATS, PROVIDERS, ANSWERS = HELD = (
     {"intercept": "~s & ~u responses"},
 )
 """The four ways to hold a turn: the client's request, the chat request, the provider's answer, the translated one."""
-ABORTED = "aborted by whoever held this request in mitmweb or the console; it is not sent again"
+ABORTED = "aborted by somebody in mitmweb or the console; it is not sent again"
 
 
 def assert_ended(held: http.HTTPFlow, status: str, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,0 +1,199 @@
+"""Flows that somebody kills while they are under way (*Abort*, the console's `x`), held or not, and what comes of them
+when they are sent again."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+import pytest
+
+import addon.exchange
+from addon import guard
+
+from .looking import Looking
+from .wire import CODEX, Answering, Client, delta, finish, sse, turn, until
+
+pytestmark = pytest.mark.asyncio
+
+RELAY_KEY = "sk-relay-0123456789"
+
+
+class Slow:
+    """Connections that wait."""
+
+    def __init__(self) -> None:
+        self.go_on = asyncio.Event()
+
+    async def server_connect(self, data: object) -> None:
+        await self.go_on.wait()
+
+
+def two_parts(go_on: asyncio.Event):
+    async def script(answer: Answering) -> None:
+        await answer.head()
+        await answer.send(sse(delta("first ")))
+        await go_on.wait()
+        with contextlib.suppress(OSError):  # nobody may be there any more
+            await answer.send(sse(delta("second"), finish(), "[DONE]"))
+            await answer.end()
+
+    return script
+
+
+async def replay(relay, flow) -> None:
+    relay.master.commands.call("replay.client", [flow])
+    await until(lambda: not relay.master.commands.call("replay.client.count") and not flow.live)
+
+
+async def test_a_turn_killed_before_it_is_sent_says_so_and_shows_no_key(proxy) -> None:
+    looking, slow = Looking(), Slow()
+    async with proxy(looking=looking.addons, relay_api_key=RELAY_KEY) as relay:
+        relay.master.addons.add(slow)
+        asked = asyncio.create_task(relay.ask())
+        await until(lambda: any(flow.request.path == "/v1/chat/completions" for flow in addon.exchange.live))
+        await asyncio.sleep(0.05)  # the key is on the flow now, which mitmproxy sends as it stands
+        flow = next(iter(addon.exchange.live))
+        flow.kill()
+        looking.view.update([flow])
+        slow.go_on.set()
+        reply = await asked
+        await relay.flows(2)
+    assert "aborted by somebody" in reply.failure()["message"]
+    assert flow.metadata["relay"]["status"] == "killed"
+    assert RELAY_KEY not in looking.seen
+    assert all(RELAY_KEY not in seen.headers["authorization"] for seen in relay.upstream.seen)
+
+
+async def test_an_answer_that_is_killed_while_it_is_gathered_is_told_as_it_is_kept(proxy) -> None:
+    looking, go_on = Looking(), asyncio.Event()
+    async with proxy(two_parts(go_on), looking=looking.addons, relay_intercept_answers="~all") as relay:
+        asked = asyncio.create_task(relay.ask())
+        await until(lambda: any(one.upstream_response for one in addon.exchange.live.values()))
+        flow = next(iter(addon.exchange.live))
+        flow.kill()
+        go_on.set()
+        reply = await asked
+        await relay.turn()
+    assert "aborted by somebody" in reply.failure()["message"]
+    assert flow.response.content == reply.body
+
+
+async def test_an_aborted_replay_of_the_providers_side_keeps_no_key(proxy) -> None:
+    looking, slow = Looking(), Slow()
+    async with proxy(looking=looking.addons, relay_api_key=RELAY_KEY) as relay:
+        await relay.ask()
+        _, upstream = await relay.turn()
+        relay.master.addons.add(slow)
+        relay.master.commands.call("replay.client", [upstream])
+        await until(lambda: upstream.live and RELAY_KEY in upstream.request.headers["authorization"])
+        upstream.kill()
+        looking.view.update([upstream])
+        slow.go_on.set()
+        await until(lambda: not relay.master.commands.call("replay.client.count") and not upstream.live)
+        await until(lambda: not guard.guards and upstream not in addon.exchange.replayed)
+    assert RELAY_KEY not in repr(upstream.get_state())
+    assert RELAY_KEY not in looking.seen
+
+
+async def test_how_a_flow_ended_before_is_forgotten_when_it_is_sent_again(proxy) -> None:
+    looking = Looking()
+
+    async def script(answer: Answering) -> None:
+        answer.reset()
+
+    async with proxy(script, looking=looking.addons, relay_intercept="~all", relay_api_key=RELAY_KEY) as relay:
+        asked = asyncio.create_task(relay.ask())
+        held = await looking.held()
+        held.kill()
+        await asked
+        await until(lambda: not held.live)
+        await replay(relay, held)
+        await relay.flows(2)
+    facts = held.metadata["relay"]
+    assert (facts["status"], facts["error"]["code"]) == ("failed", "server_error")
+
+
+async def test_what_never_became_a_turn_leaves_the_list_too(proxy) -> None:
+    looking, headers = Looking(), {"content-type": "application/json", **CODEX}
+    async with proxy(looking=looking.addons, relay_intercept="~all", relay_keep_flows="2") as relay:
+        for _ in range(4):
+            asked = asyncio.create_task(relay.ask())
+            held = await looking.held()
+            held.kill()
+            await asked
+            await until(lambda held=held: not held.live)
+        for _ in range(4):
+            async with Client(relay.port) as client:
+                await client.send("POST", "/v1/responses", {**headers, "Content-Length": "100000"}, b"{")
+                await until(lambda: any(flow.live for flow in looking.flows))
+                client.leave()
+            await until(lambda: not any(flow.live for flow in looking.flows))
+        assert len(looking.flows) == 2
+        assert looking.flows[-1].comment == "client left during its request"
+
+
+async def test_a_request_that_is_no_http_is_not_called_left(proxy) -> None:
+    looking, headers = Looking(), {"content-type": "application/json", **CODEX, "content-length": "100000"}
+    async with proxy(looking=looking.addons) as relay:
+        async with Client(relay.port) as client:
+            await client.send("POST", "/v1/responses", headers, b"{")  # its length is there twice
+            reply = await client.read()
+        await until(lambda: looking.flows and looking.flows[0].comment)
+    assert reply.status == 400
+    assert looking.flows[0].comment.startswith("🔴 refused: Received multiple content-length headers")
+
+
+async def test_the_time_that_somebody_held_a_request_is_not_the_providers(proxy, monkeypatch, caplog) -> None:
+    monkeypatch.setattr(addon.exchange, "HANGS_AFTER", 0.5)
+    looking, go_on = Looking(), asyncio.Event()
+
+    async def script(answer: Answering) -> None:
+        await go_on.wait()
+
+    async with proxy(script, looking=looking.addons, relay_fallback="other", intercept="~u chat/completions") as relay:
+        async with Client(relay.port) as client:
+            await client.send("POST", "/v1/responses", {"content-type": "application/json", **CODEX}, turn())
+            held = await looking.held()
+            await asyncio.sleep(0.6)
+            looking.resume(held)
+            await until(lambda: relay.upstream.seen)
+            client.leave()
+        await until(lambda: not addon.exchange.live)
+        go_on.set()
+    assert not [record.message for record in caplog.records if "rests" in record.message]
+
+
+async def test_a_client_that_leaves_what_it_has_heard_already_ends_a_good_turn(proxy) -> None:
+    looking, go_on = Looking(), asyncio.Event()
+
+    async def script(answer: Answering) -> None:
+        await answer.head()
+        await answer.send(sse(delta("all of it"), finish(), "[DONE]"))
+        await go_on.wait()
+        await answer.end()
+
+    async with proxy(script, looking=looking.addons) as relay:
+        async with Client(relay.port) as client:
+            await client.send("POST", "/v1/responses", {"content-type": "application/json", **CODEX}, turn())
+            await looking.shows(
+                1, lambda flow: b"response.completed" in ((flow.response and flow.response.content) or b"")
+            )
+            relay.master.options.update(intercept="~s & ~u responses")
+            go_on.set()
+            held = await looking.held()
+            client.leave()
+        await relay.turn()
+    assert held.metadata["relay"]["status"] == "completed"
+    assert "killed" not in held.comment
+
+
+async def test_an_answer_after_an_abort_is_as_good_as_any(proxy) -> None:
+    looking = Looking()
+    async with proxy(looking=looking.addons, intercept="~s & ~u responses") as relay:
+        for how in ("kill", "resume"):
+            asked = asyncio.create_task(relay.ask())
+            held = await looking.held()
+            getattr(held, how)()
+            reply = await asked
+    assert reply.text() == "Hello"
