@@ -146,6 +146,7 @@ def start(
 ) -> RelayProcess:
     """Start a relay and return when it listens. port 0: a free one, see `.port` and `.url`.
 
+    It ends with the process that has called this: a program that becomes a daemon does so before.
     provider, providers: known ones by name, in place of `upstream`; their keys are in their own variables.
     options: mitmproxy's, by name. timeout: seconds to come up. Raises RelayError.
     """

@@ -19,7 +19,9 @@ from typing import Any
 MARK = "\x1e"  # starts a record of the tap: the record separator of JSON text sequences (RFC 7464)
 LINE_LIMIT = 1 << 24  # one tapped piece is one line, and a piece may hold a whole answer
 OWN_SETTINGS = ("RELAY_", "CODEX_RELAY_")
+WEB_PASSWORD = "CODEX_RELAY_WEB_PASSWORD"  # mitmweb's, for a child that has addon/cli/child.py among its scripts
 PATIENCE = 5.0  # seconds that a child may take to end
+_LOOK = 0.1  # seconds
 _ROOT = str(Path(__file__).resolve().parent.parent)
 
 
@@ -89,13 +91,17 @@ async def running(
         limit=LINE_LIMIT,
         start_new_session=True,
     )
+    sweeping = asyncio.create_task(_sweep(process))
     try:
         yield process
     finally:
+        if sweeping.cancel() and process.returncode is not None:
+            _signal_rest(process)
         await stop(process)
 
 
 async def stop(process: asyncio.subprocess.Process) -> None:
+    """End a process that was started in a session of its own, with all that is in its group."""
     try:
         for kind in (signal.SIGTERM, signal.SIGKILL):
             _signal_group(process, kind)
@@ -107,9 +113,23 @@ async def stop(process: asyncio.subprocess.Process) -> None:
         raise
 
 
+async def _sweep(process: asyncio.subprocess.Process) -> None:
+    """End what a process leaves in its group once it has ended: later the number may be a stranger's. `wait` can't
+    tell: it goes on as long as one of the rest holds the pipe."""
+    while process.returncode is None:  # noqa: ASYNC110 - there is no event
+        await asyncio.sleep(_LOOK)
+    _signal_rest(process)
+
+
 def _signal_group(process: asyncio.subprocess.Process, kind: signal.Signals) -> None:
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, kind)
+
+
+def _signal_rest(process: asyncio.subprocess.Process) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, kind)
+        os.killpg(process.pid, signal.SIGTERM)
 
 
 @contextlib.asynccontextmanager

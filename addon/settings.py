@@ -39,6 +39,7 @@ class Settings:
     upstream: Upstream | None = None
     targets: tuple[Upstream, ...] = ()
     api_key: str = field(default="", repr=False)
+    key_variable: str = ""  # of the environment, that `api_key` was read from; "" for a key that was given itself
     providers: tuple[Provider, ...] = ()  # several behind one port; then `upstream` and `api_key` are empty
     fallback: tuple[str, ...] = ()
     model_map: Mapping[str, str] = field(default_factory=dict)
@@ -84,11 +85,19 @@ class Settings:
     def key_at(self, scheme: str, host: str, port: int, path: str = "") -> str:
         """The key that was configured for the server at this address, else "". Of several providers at one address
         (a gateway) the one whose base path the path begins with is meant."""
-        owned = [(one.upstream, one.key) for one in self.providers] or [(one, self.api_key) for one in self._configured]
-        address = (scheme, host.lower(), port)
+        return self._key_at((scheme, host.lower(), port), path)[0]
+
+    def variable_at(self, scheme: str, host: str, port: int, path: str = "") -> str:
+        """The environment variable that the key for this address was read from; "" where none is known."""
+        return self._key_at((scheme, host.lower(), port), path)[1]
+
+    def _key_at(self, address: tuple[str, str, int], path: str) -> tuple[str, str]:
+        """(key, the variable that it was read from)"""
+        owned = [(one.upstream, (one.key, one.variable if one.key else "")) for one in self.providers]
+        owned = owned or [(one, (self.api_key, self.key_variable)) for one in self._configured]
         here = [(one.base_path, key) for one, key in owned if (one.scheme, one.host, one.port) == address]
         named = [(base, key) for base, key in here if f"{path}/".startswith(f"{base}/")]
-        return max(named or here, key=lambda found: len(found[0]), default=("", ""))[1]
+        return max(named or here, key=lambda found: len(found[0]), default=("", ("", "")))[1]
 
     def profile_for(self, upstream: Upstream, model: str = "") -> Profile:
         """The dialect of `model`, as `upstream` names it."""
@@ -122,7 +131,7 @@ def parse(values: Mapping[str, Any], targets: Iterable[Upstream], environ: Mappi
     """The options' values -> Settings. Raises OptionsError, naming option, value and remedy; never the key."""
     upstream, providers = _upstream(values["relay_upstream"]), _providers(values, environ)
     targets = tuple(dict.fromkeys(targets))
-    api_key = _api_key(values["relay_api_key"], environ)
+    api_key, key_variable = _api_key(values["relay_api_key"], environ)
     if api_key and upstream is None and len(targets) > 1:
         hosts = ", ".join(target.authority for target in targets)
         raise OptionsError(
@@ -139,6 +148,7 @@ def parse(values: Mapping[str, Any], targets: Iterable[Upstream], environ: Mappi
         upstream=upstream,
         targets=targets,
         api_key=api_key,
+        key_variable=key_variable,
         providers=providers,
         fallback=tuple(_listed(values["relay_fallback"])),
         model_map=MappingProxyType(_model_map(values["relay_model_map"])),
@@ -201,8 +211,8 @@ def _providers(values: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[P
     return providers
 
 
-def _api_key(value: str, environ: Mapping[str, str]) -> str:
-    """The key itself, looked up where the option says. No message repeats a value that could be a key."""
+def _api_key(value: str, environ: Mapping[str, str]) -> tuple[str, str]:
+    """(the key itself, the variable that it was found in). No message repeats a value that could be a key."""
     value = value.strip()
     name = ""
     if value.startswith(("$", "env:")):
@@ -219,7 +229,7 @@ def _api_key(value: str, environ: Mapping[str, str]) -> str:
             raise OptionsError(f"{where} is not set or empty; export {name}=... before starting mitmproxy")
     if key and not KEY.fullmatch(key):
         raise OptionsError(f"{where} holds spaces or characters that a header can't carry; check how it was copied")
-    return key
+    return key, name
 
 
 def _model_map(value: str) -> dict[str, str]:

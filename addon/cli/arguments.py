@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
@@ -56,6 +57,15 @@ class Parser(argparse.ArgumentParser):
             close = nearest(word, known)
             self.error(f"there is no command {word}; {f'did you mean {close}?' if close else 'see --help'}")
         return word
+
+
+def set_words(words: Sequence[str]) -> list[str]:
+    """NAME=VALUE of each --set among mitmproxy's words."""
+    return [
+        following if word == "--set" else word.removeprefix("--set=")
+        for word, following in pairwise([*words, ""])
+        if word == "--set" or word.startswith("--set=")
+    ]
 
 
 def speed(text: str) -> float:

@@ -15,17 +15,19 @@ if (_root := str(Path(__file__).resolve().parents[2])) not in sys.path:
     sys.path.append(_root)
 
 from addon import compat
-from addon.cli.environment import WEB_PASSWORD
+from addon.cli.arguments import set_words
 from addon.nearest import nearest
+from addon.processes import WEB_PASSWORD
 
 logger = logging.getLogger(__name__)
 
 
 class Child:
     def load(self, loader: Loader) -> None:
-        # Command lines are seen by everybody on the machine.
+        # Command lines are seen by everybody on the machine; one that says a password all the same is obeyed.
         password = os.environ.pop(WEB_PASSWORD, "")
-        if password and "web_password" in ctx.options:  # mitmweb 11.0 asks for none
+        is_said = any(setting.startswith("web_password=") for setting in set_words(sys.argv))
+        if password and not is_said and "web_password" in ctx.options:  # mitmweb 11.0 asks for none
             ctx.options.update(web_password=password)
 
     def running(self) -> None:
@@ -37,11 +39,7 @@ class Child:
 def complaints(words: Sequence[str], unknown: Iterable[str], known: Iterable[str]) -> list[str]:
     """A line for each option that this command line sets and that nobody has: mitmproxy waits for a script to declare
     it. Of those in config.yaml other scripts may be meant."""
-    set_here = {
-        (following if word == "--set" else word.removeprefix("--set=")).partition("=")[0]
-        for word, following in zip(words, [*words[1:], ""], strict=True)
-        if word == "--set" or word.startswith("--set=")
-    }
+    set_here = {setting.partition("=")[0] for setting in set_words(words)}
     found = []
     for name in sorted(set_here.intersection(unknown)):
         close = nearest(name, known)

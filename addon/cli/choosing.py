@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from addon.cli.arguments import upstream_url
-from addon.cli.serving import UsageError
+from addon.cli.serving import UsageError, trust_of
 
 if TYPE_CHECKING:
     from addon.providers import Provider
@@ -198,12 +198,13 @@ def with_model(choice: Chosen, offer: Offer, slug: str) -> Offer:
     return Offer((*offer.models, own), offer.failures)
 
 
-async def ask(choice: Chosen) -> Offer:
-    """What the providers offer now. Never raises, and takes a few seconds at most."""
+async def ask(choice: Chosen, words: Sequence[str] = ()) -> Offer:
+    """What the providers offer now. Never raises, and takes a few seconds at most. words: mitmproxy's, which say whose
+    certificates are taken."""
     from addon.model_lists import fetch_all
     from relay_translate.catalog import CatalogModel
 
-    listed = await fetch_all(choice.providers)
+    listed = await fetch_all(choice.providers, trust=trust_of(words))
     models = [
         CatalogModel(
             slug=f"{one.provider.name}/{facts.id}" if choice.several else facts.id,

@@ -18,6 +18,7 @@ from typing import Any
 
 from addon.cli.serving import PORT, UsageError
 from addon.nearest import nearest
+from addon.processes import WEB_PASSWORD
 from addon.providers import ProviderError, parse_upstream
 
 UPSTREAM = "https://openrouter.ai/api/v1"
@@ -25,7 +26,6 @@ BIND = "127.0.0.1"
 PREFIX = "CODEX_RELAY_"
 TRACEBACK = "CODEX_RELAY_TRACEBACK"
 # Variables of other commands, and of tests that ask for a real server.
-WEB_PASSWORD = "CODEX_RELAY_WEB_PASSWORD"  # read by child.py
 _OTHERS = frozenset({TRACEBACK, WEB_PASSWORD, "CODEX_RELAY_CODEX", "CODEX_RELAY_CODEX_CACHE", "CODEX_RELAY_NO_KEY"})
 _OTHERS_BEGIN = ("CODEX_RELAY_CHAT_", "CODEX_RELAY_BARE_", "CODEX_RELAY_DEMO_")
 _WHICH = ("upstream", "provider", "providers")  # one of them says where requests go

@@ -190,7 +190,7 @@ async def _serve(session: Session, arguments: argparse.Namespace, folder: Path) 
         own = [option for option in session.options if not any(option.partition("=")[0] in word for word in given)]
         options = [*given, *(word for option in own for word in ("--set", option))]
         command = demo.relay_tool(provider.port, arguments.port, folder, options, token=token)
-        relay = await stack.enter_async_context(processes.running(command, Path.cwd(), processes.quiet_environment()))
+        relay = await stack.enter_async_context(processes.running(command, Path.cwd(), demo.relay_environment(token)))
         mine = f" at 127.0.0.1:{provider.port}: "
 
         def heard(line: str) -> None:

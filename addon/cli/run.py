@@ -11,17 +11,17 @@ import re
 import secrets
 import shlex
 import shutil
-import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from addon.cli import choosing, serving
-from addon.cli.environment import WEB_PASSWORD
 from addon.cli.serving import ServeError, UsageError
+from addon.cli.signals import passed_on
+from addon.processes import WEB_PASSWORD
 
 if TYPE_CHECKING:
     from addon.codex.entry import Entry
@@ -31,7 +31,6 @@ CHILD = Path(__file__).with_name("child.py")
 START_LIMIT = 60.0  # seconds until the relay listens
 NO_KEY = "CODEX_RELAY_NO_KEY"  # a variable for a Codex that can be given a key in no other way; it holds none
 LOG_TAIL = 15  # lines
-GRACE = 5.0  # seconds in which Codex ends by itself after Ctrl-C
 _ROUTINE = re.compile(r"\bclient (dis)?connect$|\blistening at |Loading script |Bad HTTP request")
 
 
@@ -45,8 +44,8 @@ def add(commands: Any) -> None:
         help="start the relay and Codex together, without any configuration",
         description="Starts the relay on a free loopback port and Codex in front of it. No file is changed: Codex is "
         "told by -c on its command line. What follows -- is Codex's own; the relay stops with it, and its exit status "
-        "is Codex's. The key comes from the provider's environment variable and stays with the relay. Without a "
-        "provider the first known one is taken whose variable is set.",
+        "is Codex's. The relay takes the key from the provider's environment variable; Codex is told of none, but its "
+        "environment is yours. Without a provider the first known one is taken whose variable is set.",
         epilog='Examples: codex-relay run; codex-relay run --provider deepseek -- exec "fix the tests"; '
         "codex-relay run --upstream http://127.0.0.1:8080/v1 -- resume --last",
     )
@@ -87,8 +86,9 @@ class Session:
 
     @property
     def web(self) -> str:
-        """Where mitmweb is looked at; mitmproxy 11 asks for no password."""
-        return f"http://127.0.0.1:{self.web_port}/?token={self.token}" if self.web_port else ""
+        """Where mitmweb is looked at; mitmproxy 11 asks for no password, and the user may have set another."""
+        own = any(setting.startswith("web_password=") for setting in self.arguments.set)
+        return f"http://127.0.0.1:{self.web_port}/{'' if own else f'?token={self.token}'}" if self.web_port else ""
 
     @property
     def log(self) -> Path:
@@ -228,7 +228,7 @@ async def _prepared(session: Session) -> Start:
     entry = Entry(
         base_url=session.base_url, codex=version, title=session.choice.title, key_variable=NO_KEY if old else ""
     )
-    offer = await choosing.ask(session.choice)
+    offer = await choosing.ask(session.choice, _relay_options(session))
     is_listed = bool(named and offer.find(named))
     if named:
         for failure in offer.failures:
@@ -246,6 +246,7 @@ async def _prepared(session: Session) -> Start:
     window = model.facts.context_window if model else None
     words = override_words(entry) + past_the_file(table, profile_in(session.codex_words, table), entry, window)
     environment = {**os.environ, **_no_proxy(os.environ), **({NO_KEY: TOKEN} if old else {})}
+    environment.pop(WEB_PASSWORD, None)  # whoever has it looks at every turn
     provider, chosen = session.choice.described, "" if named else " (the first with tools, see --model)"
     summary = f"{provider}, {entry.model}{chosen}, Codex {text or 'of a version it does not tell'}"
     return Start([str(session.program), *words, *session.codex_words], environment, summary)
@@ -296,7 +297,7 @@ def _no_proxy(environ: Mapping[str, str]) -> dict[str, str]:
 
 async def _codex(start: Start) -> int:
     """Codex on our own terminal and in our own process group, so that keys, sizes and Ctrl-Z are between those two."""
-    with _signals() as forward:
+    with passed_on() as forward:
         try:
             process = await asyncio.create_subprocess_exec(*start.command, env=start.environment)
         except OSError as error:
@@ -304,61 +305,3 @@ async def _codex(start: Start) -> int:
         forward(process)
         status = await process.wait()
     return status if status >= 0 else 128 - status
-
-
-@contextlib.contextmanager
-def _signals() -> Iterator[Callable[[asyncio.subprocess.Process], None]]:
-    """What is sent to us is passed on to Codex. What the terminal sends reaches it by itself: that is passed on only
-    when Codex goes on all the same, since nobody tells a Ctrl-C from a signal that was sent to us alone."""
-    loop = asyncio.get_running_loop()
-    started: list[asyncio.subprocess.Process] = []
-    early: list[signal.Signals] = []
-    waiting: list[asyncio.TimerHandle] = []
-
-    def pass_on(kind: signal.Signals) -> None:
-        if not started:
-            early.append(kind)
-        for process in started:
-            with contextlib.suppress(ProcessLookupError):
-                process.send_signal(kind)
-
-    def interrupt(kind: signal.Signals) -> None:
-        for later in waiting:
-            later.cancel()
-        grace = GRACE if _is_at_keyboard() else 0.0
-        kinds = ((grace, kind), (grace + GRACE, signal.SIGTERM))
-        waiting[:] = [loop.call_later(seconds, pass_on, one) for seconds, one in kinds]
-
-    def begin(process: asyncio.subprocess.Process) -> None:
-        started.append(process)
-        for kind in early:
-            pass_on(kind)
-
-    for kinds, handle in (((signal.SIGINT, signal.SIGQUIT), interrupt), ((signal.SIGTERM, signal.SIGHUP), pass_on)):
-        for kind in kinds:
-            # A handler, not SIG_IGN: that would be Codex's too.
-            if signal.getsignal(kind) is not signal.SIG_IGN:
-                loop.add_signal_handler(kind, handle, kind)
-    try:
-        yield begin
-    finally:
-        for later in waiting:
-            later.cancel()
-
-
-def _is_at_keyboard() -> bool:
-    """Whether Ctrl-C on our terminal is a signal for us, and so for Codex too: it is the one in front, and takes keys
-    in lines. Codex's own screen takes each by itself."""
-    import termios
-
-    try:
-        terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
-    except OSError:
-        return False
-    try:
-        takes_lines = termios.tcgetattr(terminal)[3] & termios.ISIG
-        return bool(takes_lines) and os.tcgetpgrp(terminal) == os.getpgrp()
-    except (OSError, termios.error):
-        return False
-    finally:
-        os.close(terminal)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from addon import demo, processes
+from addon.cli.arguments import set_words
+
+if TYPE_CHECKING:
+    from addon.model_lists import Trust
 
 PORT = 4444
 _SECRET = re.compile(r"(?i)((?:--set=)?[\w.-]*(?:key|token|password|secret|auth)[\w.-]*\s*=)(?!env:).+", re.DOTALL)
@@ -50,6 +56,26 @@ def check_folder(passed_on: Sequence[str]) -> None:
         why = f"~/.mitmproxy can't be made: {getattr(error, 'strerror', '') or error}"
     if why:
         raise ServeError(f"{why}, where mitmproxy keeps its certificates; name another folder: -- --set confdir=DIR")
+
+
+def trust_of(words: Sequence[str]) -> Trust:
+    """Whose certificates a mitmproxy takes from providers that is started with these words, by its own file of settings
+    too: the models are asked for as the turns will be."""
+    from mitmproxy import options, optmanager
+    from mitmproxy.exceptions import OptionsError
+
+    from addon.model_lists import Trust
+
+    given, found = set_words(words), options.Options()
+    if {"-k", "--ssl-insecure"}.intersection(words):
+        given.append("ssl_insecure=true")
+    with contextlib.suppress(OptionsError):  # mitmproxy itself has more to say about it
+        found.set(*given, defer=True)
+        folder = Path(found.confdir).expanduser()
+        optmanager.load_paths(found, str(folder / "config.yaml"), str(folder / "config.yml"))
+        found.set(*given, defer=True)
+    file, directory = found.ssl_verify_upstream_trusted_ca, found.ssl_verify_upstream_trusted_confdir
+    return Trust(bool(found.ssl_insecure), file or None, directory or None)
 
 
 def for_showing(words: Sequence[str]) -> str:

@@ -224,7 +224,7 @@ def run(arguments: argparse.Namespace) -> int:
     for note in made.notes:
         print(f"codex-relay: note: {note}", file=sys.stderr)
     if "start print-config" in vars(arguments):
-        return _print_config(made, getattr(arguments, "start model-catalog", None))
+        return _print_config(made, getattr(arguments, "start model-catalog", None), arguments.passed_on)
     if "#" in (made.given.get("provider") or "") and not made.providers[0].key and not made.key:
         from addon.providers import missing_key
 
@@ -327,7 +327,7 @@ def _hide_key(arguments: argparse.Namespace) -> None:
 # --- Codex's configuration --------------------------------------------------------------------------------------------
 
 
-def _print_config(made: Plan, catalog: Path | None) -> int:
+def _print_config(made: Plan, catalog: Path | None, passed_on: Sequence[str]) -> int:
     """What config.toml has to say about this relay; the models come from the provider."""
     import asyncio
     import json
@@ -335,7 +335,7 @@ def _print_config(made: Plan, catalog: Path | None) -> int:
     from addon.codex.entry import Entry, config_text, version_on_path
 
     choice = choosing.Chosen(made.providers, made.several)
-    offer = asyncio.run(choosing.ask(choice))
+    offer = asyncio.run(choosing.ask(choice, passed_on))
     for failure in offer.failures:
         print(f"codex-relay: note: {failure}", file=sys.stderr)
     has_key = made.key or made.several

@@ -64,7 +64,9 @@ class Commands:
     ) -> list[str]:
         turn, which = _last(flows)
         request = places.as_sent(providers_side(turn))
-        key = places.key_of(request, self._settings(), ctx.options.relay_api_key)
+        if not snippets.is_safe(request):
+            raise CommandError("the address of this request is none of the web; nothing is copied")
+        key = places.key_of(request, self._settings())
         text = write(request, key)
         hint = f"; it reads the key of {key.whose} from ${key.variable}" if snippets.needs_key(request) else ""
         if compat.to_clipboard(text):

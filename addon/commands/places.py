@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mitmproxy import http
 
 from addon import compat
-from addon.providers import Provider, ProviderError, Upstream, find_provider
+from addon.providers import ProviderError, Upstream, find_provider
 from addon.settings import Settings
 
 ANY = "API_KEY"
@@ -33,30 +32,15 @@ def as_sent(upstream: http.HTTPFlow) -> http.Request:
     return request
 
 
-def key_of(request: http.Request, settings: Settings | None, option: str) -> Key:
+def key_of(request: http.Request, settings: Settings | None) -> Key:
     """The variable that the relay itself was told to use for this place, else the one that its provider usually has,
-    else a name that says nothing. option: `relay_api_key`, as it was given."""
+    else a name that says nothing."""
     place = Upstream(request.scheme, request.host.lower(), request.port)
-    variable = _configured(place, settings, option) if settings else ""
+    path = request.path.partition("?")[0]
+    variable = settings.variable_at(place.scheme, place.host, place.port, path) if settings else ""
     if not variable:
         try:
             variable = find_provider(f"place={place.url}", {}).variable
         except ProviderError:  # somebody has edited the address
             variable = ""
     return Key(variable or ANY, place.authority)
-
-
-def _configured(place: Upstream, settings: Settings, option: str) -> str:
-    """ "" where none is, or where the option holds the key itself."""
-    address = (place.scheme, place.host, place.port)
-    for one in _at(address, settings.providers):
-        return one.variable
-    if not settings.key_at(*address):
-        return ""
-    name = option.strip().removeprefix("env:").removeprefix("$").strip("{}")
-    return "" if name == settings.api_key else name
-
-
-def _at(address: tuple[str, str, int], providers: Sequence[Provider]) -> list[Provider]:
-    found = (one for one in providers if (one.upstream.scheme, one.upstream.host.lower(), one.upstream.port) == address)
-    return [one for one in found if one.variable]

@@ -35,6 +35,7 @@ LIMIT = 300.0  # seconds a whole demo may take
 PROMPT = "Write hello.py, a script that greets the relay, run it, and tell me what it printed."
 # Before 0.98 Codex offered a model it does not know another shell tool than the one the recording calls.
 OLDEST_CODEX = (0, 98)
+_CHILD = Path(__file__).resolve().parent.parent / "cli" / "child.py"
 CODEX_KEY = "CODEX_RELAY_DEMO_KEY"
 
 
@@ -115,7 +116,8 @@ async def play(demo: Demo, turns: list[provider.RecordedTurn], screen: Screen) -
         upstream = await stack.enter_async_context(provider.ReplayProvider(turns, demo.pause))
         port, token = processes.free_port(), secrets.token_urlsafe(12)
         command = relay_command(demo, upstream.port, port, token)
-        relay = await stack.enter_async_context(processes.running(command, demo.folder, processes.quiet_environment()))
+        environment = relay_environment(token if demo.web else "")
+        relay = await stack.enter_async_context(processes.running(command, demo.folder, environment))
         screen.note(f"The relay:         starting on 127.0.0.1:{port}")
 
         def logged(line: str) -> None:
@@ -149,15 +151,15 @@ def relay_command(demo: Demo, upstream: int, port: int, token: str) -> list[str]
 
 
 def relay_tool(upstream: int, port: int, confdir: Path, options: Sequence[str], *, token: str = "") -> list[str]:
-    """The relay on `port` before a provider on `upstream`: mitmdump, or with a token (its password) mitmweb.
+    """The relay on `port` before a provider on `upstream`: mitmdump, or with a token (its password) mitmweb, which
+    finds it in its environment (`relay_environment`): everybody on the machine reads command lines.
 
     What `options` set is left to them: mitmproxy refuses an option that is given twice."""
     own = [f"confdir={confdir}"] if token else [f"confdir={confdir}", "flow_detail=0"]
     if token:
-        # mitmproxy 11 has no such option, ignores it and asks for no password.
         own += ["web_host=127.0.0.1", f"web_port={processes.free_port()}", "web_open_browser=false"]
-        own += [f"web_password={token}"]
-    words = ["-s", str(relay_script()), "--mode", f"reverse:http://127.0.0.1:{upstream}@{port}"]
+    words = ["-s", str(relay_script()), *(["-s", str(_CHILD)] if token else [])]
+    words += ["--mode", f"reverse:http://127.0.0.1:{upstream}@{port}"]
     words += ["--listen-host", "127.0.0.1", *options]
     for setting in own:
         name = setting.partition("=")[0]
@@ -166,11 +168,17 @@ def relay_tool(upstream: int, port: int, confdir: Path, options: Sequence[str], 
     return processes.mitmproxy_tool("mitmweb" if token else "mitmdump", *words)
 
 
+def relay_environment(token: str) -> dict[str, str]:
+    """The environment of such a relay."""
+    return processes.quiet_environment() | ({processes.WEB_PASSWORD: token} if token else {})
+
+
 def web_address(command: Sequence[str], token: str) -> str:
     """Where the mitmweb of such a command is looked at, and how it ends."""
     port = next((after for word, after in pairwise(command) if word == "--web-port"), "8081")
     port = next((word.rpartition("=")[2] for word in command if word.startswith("web_port=")), port)
-    return f"mitmweb: http://127.0.0.1:{port}/?token={token}   ({ending()} ends it)"
+    own = any("web_password=" in word for word in command)  # it is asked for then, and not the token
+    return f"mitmweb: http://127.0.0.1:{port}/{'' if own else f'?token={token}'}   ({ending()} ends it)"
 
 
 def ending() -> str:

@@ -38,7 +38,7 @@ RUNNING = "running"
 """The status of an answer that is still coming: what it lacks is then no fault."""
 
 _ROOM = Room(400, 40_000)  # of one text or one call; the view is cut at some 500 lines
-_LONGEST_PLAIN = 20_000  # characters of a body that is neither events nor JSON
+_LONGEST_PLAIN = 20_000  # characters of a body that is neither events nor JSON, and of one row of any other
 _UNREADABLE = 3  # events that are no JSON and are shown
 
 
@@ -198,7 +198,7 @@ class AnswerView:
         if not body.strip():
             return lines
         if value is not None:
-            return [*lines, "", pretty(value, width=WIDTH)]
+            return [*lines, "", *_rows(pretty(value, width=WIDTH))]
         if self._is_json and self._is_over and body.lstrip()[:1] in (b"{", b"["):
             lines.append("note: the JSON is not whole")
         text = body[: 4 * _LONGEST_PLAIN].decode("utf-8", "replace")
@@ -303,6 +303,14 @@ def _error_lines(error: Json, told: tuple[str, str] | None) -> list[str]:
     if not code and not message:
         return []
     return [row for line in f"error: {code}: {message}".split("\n")[:20] for row in hanging(line, "")]
+
+
+def _rows(text: str) -> list[str]:
+    """The rows of a text, of which nobody reads a very long one: its middle is left out, and how much that is."""
+    rows = []
+    for row in text.split("\n"):
+        rows += [row] if len(row) <= _LONGEST_PLAIN else fold_middle(row, Room(200, _LONGEST_PLAIN))
+    return rows
 
 
 def _error_of(body: bytes) -> tuple[str, str] | None:

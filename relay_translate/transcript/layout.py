@@ -83,15 +83,15 @@ def _columns(character: str) -> int:
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
-def fitting(text: str, width: int) -> int:
-    """How many characters of the line fit; one at least."""
+def fitting(text: str, width: int, start: int = 0) -> int:
+    """Where the characters of the line end that fit, from `start` on; there is one at least."""
     if text.isascii():
-        return min(len(text), max(1, width))
+        return min(len(text), start + max(1, width))
     used = 0
-    for place, character in enumerate(text):
-        used += _columns(character)
+    for place in range(start, len(text)):
+        used += _columns(text[place])
         if used > width:
-            return max(1, place)
+            return max(start + 1, place)
     return len(text)
 
 
@@ -167,13 +167,15 @@ def _lines(text: str, room: Room, width: int, hang: str) -> tuple[list[str], int
 def wrap(line: str, width: int) -> list[str]:
     """A line that has been tidied, in lines that are no wider."""
     line = line.rstrip()
-    wrapped = []
-    while (end := fitting(line, width)) < len(line):
-        cut = line.rfind(" ", end // 2, end + 1)
+    wrapped, start = [], 0
+    while (end := fitting(line, width, start)) < len(line):
+        cut = line.rfind(" ", start + (end - start) // 2, end + 1)
         cut = end if cut < 0 else cut
-        wrapped.append(line[:cut].rstrip())
-        line = line[cut:].lstrip(" ")
-    return [*wrapped, line]
+        wrapped.append(line[start:cut].rstrip())
+        start = cut
+        while line[start] == " ":
+            start += 1
+    return [*wrapped, line[start:]]
 
 
 def hanging(line: str, indent: str = STEP) -> list[str]:

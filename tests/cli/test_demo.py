@@ -41,6 +41,11 @@ def open_page(line: str) -> bytes:
         return page.read()
 
 
+def token_in(line: str) -> str:
+    """The password in mitmweb's line. Everybody on the machine reads command lines."""
+    return line.split()[1].rpartition("?token=")[2]
+
+
 def files(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.rglob("*"))
 
@@ -135,6 +140,7 @@ def test_web_stays_until_ctrl_c(tmp_path: Path) -> None:
     with started(["demo", "--speed", "0", "--no-codex", "--web"], environment(tmp_path)) as demo:
         line = wait_for("mitmweb: ", demo)
         assert "(Ctrl-C ends it)" in line
+        assert not any(token_in(line) in words for words in processes_of(tmp_path).values())
         assert b"<title>mitmproxy" in open_page(line)
         demo.send_signal(signal.SIGINT)
         _, errors = demo.communicate()

@@ -24,7 +24,7 @@ from addon.demo import client, provider
 from addon.recording.flows import open_recording
 from addon.scenarios.relay import Relay
 from addon.scripted import Call, Reply, Scenario, ScriptedUpstream, Seen, answer, error
-from tests.cli.running import environment, left_running, run, started
+from tests.cli.running import environment, left_running, processes_of, run, started
 from tests.recording.sessions import Session, write
 
 DEMO = provider.recording_path()
@@ -108,9 +108,12 @@ def test_it_stays_until_it_is_ended(how: signal.Signals, tmp_path: Path) -> None
 
 def test_web_shows_where_to_look(tmp_path: Path) -> None:
     with replaying(DEMO, tmp_path, "--web") as (process, _, lines):
+        (line,) = (line for line in lines if line.startswith("mitmweb: http://127.0.0.1:"))
+        token = line.split()[1].rpartition("?token=")[2]
+        assert len(token) > 10
+        assert not any(token in words for words in processes_of(tmp_path).values())
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate()
-    assert any(line.startswith("mitmweb: http://127.0.0.1:") for line in lines)
     assert (process.returncode, errors) == (0, "")
     assert left_running(tmp_path) == []
 

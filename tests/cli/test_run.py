@@ -3,30 +3,36 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import time
 import tomllib
 import urllib.request
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from addon.cli import choosing
-from addon.cli import run as run_command
 from addon.cli.choosing import by_environment
-from addon.cli.serving import ServeError
+from addon.cli.serving import ServeError, trust_of
 from addon.codex.entry import Entry
 from addon.codex.overrides import entry_id, model_in, past_the_file, profile_in
+from addon.model_lists import Trust
 from tests.cli.listing import KEY, Provider, provider
-from tests.cli.running import dispositions, environment, left_running, processes_of, run, started
+from tests.cli.running import REPOSITORY, dispositions, environment, left_running, processes_of, run, started
 
 __all__ = ["provider"]  # pytest takes it from here
 
@@ -50,14 +56,25 @@ time.sleep(float(os.environ.get("SECONDS", 0)))
 sys.exit(int(os.environ.get("STATUS", 0)))
 """
 
-# Ctrl-C does not end it.
+# Ctrl-C does not end it: a second later it ends by itself, with the number of those that it got.
 STUBBORN = """\
 #!{python}
 import pathlib, signal, sys, time
-ready = pathlib.Path(sys.argv[1])
-signal.signal(signal.SIGINT, lambda *_: ready.write_text("interrupted"))
-ready.touch()
-time.sleep(60)
+heard = []
+signal.signal(signal.SIGINT, lambda *_: heard.append(1))
+pathlib.Path(sys.argv[1]).touch()
+while not heard:
+    time.sleep(0.02)
+end = time.monotonic() + 1
+while time.monotonic() < end:
+    time.sleep(0.02)
+sys.exit(len(heard))
+"""
+PLAYING = """\
+import asyncio, sys
+from addon.cli import run, signals
+signals.HEARD = 0.3
+sys.exit(asyncio.run(run._codex(run.Start(sys.argv[1:], {}, ""))))
 """
 
 
@@ -79,7 +96,8 @@ def settings_of(words: list[str]) -> dict[str, Any]:
 
 
 def test_codex_gets_the_relay_a_model_and_its_own_words_and_no_key(tmp_path: Path, provider: Provider) -> None:
-    env = with_codex(tmp_path, STATUS="7", WORK_KEY=KEY, HTTP_PROXY="http://127.0.0.1:9")
+    env = with_codex(tmp_path, STATUS="7", WORK_KEY=KEY, HTTP_PROXY="http://127.0.0.1:9",
+                     CODEX_RELAY_WEB_PASSWORD="of-mitmweb")  # fmt: skip
     done = run(["run", "--provider", f"work={provider.url}#WORK_KEY", "--", "exec", "fix the tests"], env)
     assert done.returncode == 7, done.stderr
     told = json.loads(done.stdout)
@@ -93,11 +111,59 @@ def test_codex_gets_the_relay_a_model_and_its_own_words_and_no_key(tmp_path: Pat
     assert "embed-1" not in [model["slug"] for model in told["models"]]
     assert KEY not in json.dumps(told["words"]) + done.stderr
     assert told["environment"]["NO_PROXY"] == "127.0.0.1"
+    assert told["environment"]["WORK_KEY"] == KEY  # it may be of use to what Codex runs
+    assert "CODEX_RELAY_WEB_PASSWORD" not in told["environment"]
     assert set(provider.asked) == {f"Bearer {KEY}"}
     assert "work, worker (the first with tools, see --model), Codex 0.169.0" in done.stderr
     assert list((tmp_path / "tmp").iterdir()) == []
     assert not (tmp_path / "home" / ".codex").exists()
     assert left_running(tmp_path) == []
+
+
+def test_an_authority_of_ones_own_counts_for_the_models_too(tmp_path: Path, provider: Provider) -> None:
+    """One that names no key identifiers, which mitmproxy takes."""
+    behind_tls(provider, tmp_path)
+    where = provider.url.replace("http:", "https:")
+    words = ["run", "--provider", f"far={where}#", "--set", f"ssl_verify_upstream_trusted_ca={tmp_path / 'ca.pem'}"]
+    done = run(words, with_codex(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert "worker" in {model["slug"] for model in json.loads(done.stdout)["models"]}
+
+
+def test_whose_certificates_are_taken_is_said_by_words_and_by_mitmproxys_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "config.yaml").write_text("ssl_verify_upstream_trusted_ca: /file.pem\nrelay_upstream: x\n")
+    there = [f"--set=confdir={tmp_path}"]
+    assert trust_of([]) == Trust()
+    assert trust_of(there) == Trust(file="/file.pem")
+    assert trust_of([*there, "--set", "ssl_verify_upstream_trusted_ca=/word.pem"]) == Trust(file="/word.pem")
+    assert trust_of([*there, "-k"]) == trust_of([*there, "--set", "ssl_insecure"]) == Trust(True, "/file.pem")
+
+
+def behind_tls(provider: Provider, folder: Path) -> None:
+    """Gives the provider a certificate for this machine, of an authority in `folder`/ca.pem."""
+
+    def signed(name: str, signer: Any, *extensions: x509.ExtensionType) -> tuple[Any, bytes]:
+        key, today = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+        subject, issuer = (x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, one)]) for one in (name, "ca"))
+        made = x509.CertificateBuilder(issuer, subject, key.public_key(), x509.random_serial_number(),
+                                       today - timedelta(1), today + timedelta(1))  # fmt: skip
+        for extension in extensions:
+            made = made.add_extension(extension, critical=False)
+        return key, made.sign(signer or key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+    authority, certificate = signed("ca", None, x509.BasicConstraints(ca=True, path_length=None))
+    (folder / "ca.pem").write_bytes(certificate)
+    key, certificate = signed("here", authority, x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]))
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    (folder / "here.pem").write_bytes(private + certificate)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "here.pem")
+    provider.server.socket = context.wrap_socket(provider.server.socket, server_side=True)
 
 
 def test_an_older_codex_gets_a_catalog_that_goes_with_the_run(tmp_path: Path, provider: Provider) -> None:
@@ -216,32 +282,24 @@ def test_a_run_that_is_killed_leaves_no_relay(tmp_path: Path, provider: Provider
         assert not [words for words in processes_of(tmp_path).values() if "mitmdump" in words]
 
 
-def test_keys_at_a_terminal_are_for_codex_as_well(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Ctrl-C reaches both; one that Codex survives, and a signal that nobody else got, are passed on a little later."""
-    monkeypatch.setattr(run_command, "GRACE", 0.2)
-    monkeypatch.setattr(run_command, "_is_at_keyboard", lambda: True)
-    program = tmp_path / "codex"
-    program.write_text(STUBBORN.format(python=sys.executable))
+@pytest.mark.parametrize("to_all", [True, False])
+def test_codex_gets_a_ctrl_c_once_and_may_go_on(to_all: bool, tmp_path: Path) -> None:
+    """From a terminal it has it already, since all of the group have; what `run` alone got is passed on."""
+    (program := tmp_path / "codex").write_text(STUBBORN.format(python=sys.executable))
     program.chmod(0o755)
-
-    async def play() -> tuple[int, float]:
-        start = run_command.Start([str(program), str(tmp_path / "ready")], dict(os.environ), "")
-        ending = asyncio.create_task(run_command._codex(start))
-        while not (tmp_path / "ready").exists():  # noqa: ASYNC110 - a file has no event
-            await asyncio.sleep(0.01)
-        begun = time.monotonic()
-        os.kill(os.getpid(), signal.SIGINT)
-        return await asyncio.wait_for(ending, 20), time.monotonic() - begun
-
-    before = signal.getsignal(signal.SIGINT)
+    with dispositions(()):
+        process = subprocess.Popen([sys.executable, "-c", PLAYING, str(program), str(tmp_path / "heard")],
+                                   cwd=REPOSITORY, start_new_session=True)  # fmt: skip
     try:
-        with dispositions(()):
-            status, seconds = asyncio.run(play())
+        deadline = time.monotonic() + 20
+        while not (tmp_path / "heard").exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        (os.killpg if to_all else os.kill)(process.pid, signal.SIGINT)
+        status = process.wait(20)
     finally:
-        signal.signal(signal.SIGINT, before)
-    assert status == 128 + signal.SIGTERM
-    assert seconds > 0.3
-    assert (tmp_path / "ready").read_text() == "interrupted"
+        process.kill()
+        process.wait()
+    assert status == 1  # the number of times
 
 
 @pytest.mark.parametrize(

@@ -259,7 +259,7 @@ def test_a_command_line_is_left_alone_that_is_not_the_process_own(monkeypatch: p
     started_again: list[Any] = []
     monkeypatch.setattr(os, "execv", lambda *words: started_again.append(words))
     monkeypatch.setattr(engine, "run", lambda *_: 0)
-    monkeypatch.delenv("CODEX_RELAY_API_KEY", raising=False)
+    monkeypatch.setenv("CODEX_RELAY_API_KEY", "")  # so that it is as it was afterwards, whatever is set here
     port = str(processes.free_port())
     assert cli.main(["--upstream", "http://127.0.0.1:9", "--port", port, "--api-key", "secret-word"]) == 0
     assert started_again == []

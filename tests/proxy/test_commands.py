@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import json
 import re
@@ -16,7 +17,8 @@ from mitmproxy import http
 from mitmproxy.exceptions import CommandError
 from mitmproxy.io import FlowReader, FlowWriter
 
-from addon.commands.places import key_of
+from addon.commands import snippets
+from addon.commands.places import Key, key_of
 from addon.options import OPTIONS
 from addon.providers import parse_upstream
 from addon.recording.flows import open_recording
@@ -28,6 +30,7 @@ from .wire import Answering, text_answer, turn, until
 pytestmark = pytest.mark.asyncio
 
 KEY = "sk-relay-0123456789"
+GATEWAY = "a=https://gw.example/a/v1#DESK_KEY,b=https://gw.example/b/v1#SIDE_KEY"
 
 
 def call(relay: Any, *words: str) -> Any:
@@ -68,18 +71,22 @@ async def test_every_name_is_one_that_mitmweb_can_call(proxy, looking) -> None:
     assert all(re.fullmatch("[a-z.]+", name) for name in names)
 
 
-async def run(text: str, program: str, **variables: str) -> tuple[bytes, bytes]:
+async def run(text: str, program: str, folder: Path | None = None, **variables: str) -> tuple[bytes, bytes]:
     """What the snippet prints, as a person's own shell or Python runs it."""
     command = ["sh", "-c", text] if program == "curl" else [sys.executable, "-c", text]
     process = await asyncio.create_subprocess_exec(
-        *command, env={"PATH": "/usr/bin:/bin", **variables}, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        *command,
+        cwd=folder,
+        env={"PATH": "/usr/bin:/bin", **variables},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
     return await asyncio.wait_for(process.communicate(), 20)
 
 
 @pytest.mark.parametrize("program", ["curl", "python"])
 async def test_a_snippet_asks_what_was_asked(proxy, looking, program: str) -> None:
-    words = 'it\'s $HOME, "quoted" `here` \\ and\nthere ü'
+    words = 'it\'s $HOME, "quoted" `here` \\ and\nthere ü \x7f\x9b'
     async with proxy(looking=looking.addons, relay_api_key=KEY) as relay:
         await relay.ask(turn(words))
         await relay.turn()
@@ -177,13 +184,72 @@ async def test_mitmproxys_own_export_holds_no_key(proxy, looking, kind: str) -> 
         ("http://127.0.0.1:9/v1/chat/completions", {"relay_api_key": "secret-of-mine"}, "API_KEY"),
         ("http://127.0.0.1:8/v1/chat/completions", {"relay_api_key": "env:DESK_KEY"}, "API_KEY"),
         ("http://127.0.0.1:9/v1/chat/completions", {"relay_providers": "desk=http://127.0.0.1:9#DESK_KEY"}, "DESK_KEY"),
+        ("http://127.0.0.1:9/v1/chat/completions", {"relay_api_key": "secret-of-mine}"}, "API_KEY"),
+        ("https://gw.example/b/v1/chat/completions", {"relay_providers": GATEWAY}, "SIDE_KEY"),
+        ("https://gw.example/a/v1/chat/completions?x=/b/v1/", {"relay_providers": GATEWAY}, "DESK_KEY"),
     ],
 )
 async def test_the_key_has_the_name_that_it_has_here(url: str, options: dict[str, str], variable: str) -> None:
     values = dict.fromkeys(OPTIONS, "") | options
-    settings = parse(values, [parse_upstream("http://127.0.0.1:9")], {"DESK_KEY": "secret-of-mine"})
-    key = key_of(http.Request.make("POST", url), settings, values["relay_api_key"])
-    assert key.variable == variable
+    environ = {"DESK_KEY": "secret-of-mine", "SIDE_KEY": "another"}
+    settings = parse(values, [parse_upstream("http://127.0.0.1:9")], environ)
+    request = http.Request.make("POST", url)
+    assert key_of(request, settings).variable == variable
+    if options:
+        key = settings.key_at(request.scheme, request.host, request.port, request.path)
+        assert (key == "another") == (variable == "SIDE_KEY")  # what is named is what the relay would send
+
+
+@pytest.mark.parametrize(
+    ("url", "headers", "body"),
+    [
+        ("http://h.example/v1", {"authorization": "$(touch${IFS}pwned) [scrubbed]"}, "{}"),
+        ("http://h.example/v1", {"proxy-authorization": '"`touch${IFS}pwned`" x'}, "{}"),
+        (
+            "http://h.example/v1",
+            {'authorization"$(touch pwned)': "Bearer x", "x-$(touch pwned)": "x", "@file": "x"},
+            "{}",
+        ),
+        ("http://h.example/v1", {"x-note": "'\n$(touch pwned)\n\x1b[201~`touch pwned`"}, "{}"),
+        ("http://h.example/'$(touch pwned)`touch pwned`", {"authorization": "Bearer x"}, "{}"),
+        ("http://h.example/v1", {}, '{"a":\nEND_OF_REQUEST\ntouch pwned\n"b"}'),
+        ("http://h.example/v1", {}, '{"a":\rEND_OF_REQUEST\rtouch pwned\r"b"}'),  # a terminal takes it for Enter
+        ("http://h.example/v1", {}, '{"a":"\x04\x03"}\x1b[201~'),
+    ],
+)
+async def test_nothing_of_a_strangers_recording_is_a_command(
+    url: str, headers: dict[str, str], body: str, tmp_path: Path
+) -> None:
+    request = http.Request.make("POST", "http://h.example/", body)
+    request.url = url
+    request.headers.update(headers)
+    text = snippets.curl(request, Key("API_KEY", '"$(touch pwned)'))
+    assert not re.search("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", text)
+    assert "@file" not in text  # of which curl would read headers
+    for pasted in (text, text.replace("\r", "\n")):
+        heard = await run("curl() { cat >got; }\n" + pasted, "curl", tmp_path, API_KEY="key")
+        assert heard == (b"", b"")
+        assert [path.name for path in tmp_path.iterdir()] == ["got"]
+    tree = ast.parse(snippets.python(request, Key("API_KEY", '"\nopen("pwned", "w")')))
+    calls = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    assert calls == {"httpx.stream", "response.iter_lines", "print"}
+
+
+async def test_an_address_that_curl_would_take_for_an_option_is_refused(proxy, looking) -> None:
+    async with proxy(looking=looking.addons) as relay:
+        await relay.ask()
+        _, upstream = await relay.turn()
+        upstream.request.scheme = "-o"
+        with pytest.raises(CommandError, match="is none of the web"):
+            call(relay, "relay.curl", "@all")
+
+
+@pytest.mark.parametrize(("depth", "argument"), [(100, "json"), (180, "content"), (100_000, "content")])
+async def test_a_body_too_deep_for_python_stays_a_text(depth: int, argument: str) -> None:
+    request = http.Request.make("POST", "http://h.example/v1", "[" * depth + "]" * depth)
+    text = snippets.python(request, Key("API_KEY", "h.example"))
+    assert f"{argument}=body" in text
+    compile(text, "snippet", "exec")
 
 
 async def test_a_turn_is_run_again_with_another_model(proxy, looking) -> None:

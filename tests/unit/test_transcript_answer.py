@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import time
 from typing import Any
 
 import pytest
 
 from relay_translate.transcript import RUNNING, WIDTH, AnswerView, answer_view, phase_words
+from relay_translate.transcript.layout import wrap
 
 from .transcripts import TURNS, assert_shown, raw
 
@@ -182,6 +184,23 @@ def test_a_word_between_the_events_damages_nothing() -> None:
     shown = answer_view(b"data: ping\n\n" + stream(delta(content="x"), end("stop")))
     assert shown.startswith("completed · m1 · stop\n")
     assert "note: event 1 is not JSON: ping\n" in shown
+
+
+def test_a_row_that_nobody_reads_is_folded_and_its_size_is_said() -> None:
+    body = json.dumps({"x": "é" * 6_000_000, "y": 1}, ensure_ascii=False).encode()
+    begun = time.perf_counter()
+    shown = answer_view(body, content_type="application/json")
+    assert time.perf_counter() - begun < 5
+    assert len(shown) < 40_000
+    assert re.search(r"… 5,980,\d{3} characters left out here, sha ", shown)
+    assert shown.endswith(' "y": 1\n}\n')
+
+
+def test_a_long_row_is_wrapped_in_time_that_grows_with_it() -> None:
+    begun = time.perf_counter()
+    rows = wrap("word " * 2_000_000, 80)  # 25 s when each row copies the rest
+    assert time.perf_counter() - begun < 5
+    assert {len(row) for row in rows} == {79} and len(rows) == 125_000
 
 
 def test_an_error_in_a_list_is_an_error() -> None:
