@@ -1,4 +1,4 @@
-"""Views of bodies for both of mitmproxy's interfaces: that of 11, which wants lines, and that of 12, which wants a text."""
+"""Views of bodies for both of mitmproxy's interfaces: that of 11 wants lines, that of 12 a text."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """Every line that depends on a mitmproxy version or names something private in it.
 
-Four functions of mitmproxy's HTTP layers (the same in 11.0.2 and 12.3) and that which reads flow files are replaced by
-thin wrappers and put back by `uninstall`. Where one is missing, mitmproxy's own behaviour remains and a warning says so once. One private object is
-written to: a client connection's transport, for events between two pieces of a stream. HTTP/2 clients, which
-mitmproxy has only when client and upstream both speak TLS, get its own error pages.
+Four functions of mitmproxy's HTTP layers (the same in 11.0.2 and 12.3), and the one that reads flow files, are replaced
+by thin wrappers and put back by `uninstall`. Where one is missing, mitmproxy's own behaviour remains and a warning says
+so once. One private object is written to: a client connection's transport, for events between two pieces of a stream.
+HTTP/2 clients, which mitmproxy has only when client and upstream both speak TLS, get its own error pages.
 """
 
 from __future__ import annotations

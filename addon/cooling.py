@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from .providers import Upstream
 
 DEFAULT_REST = 60.0  # seconds, when a provider does not say when it can be asked again
-SHORTEST_REST = 5.0  # the client's next try, which another model must answer, comes at once
+SHORTEST_REST = 1.0  # the client's next try, which another model must answer, comes at once
 LONGEST_REST = 3600.0  # a used-up budget may be filled any time
 HANGS_AFTER = 60.0  # seconds without a token; whoever leaves earlier may be a person who thought better of it
 
@@ -59,6 +59,10 @@ class Cooling:
             del self._resting[key]
             return None
         return found
+
+    def is_any(self) -> bool:
+        """Whether there is a model that rests."""
+        return any(rest.until > self._clock() for rest in self._resting.values())
 
     def clear(self) -> None:
         self._resting.clear()

@@ -172,9 +172,14 @@ class Exchange:
             flow.response = _stream_head(response, self.client_request)
             flow.response.stream = self.body
 
+    def end_time(self) -> None:
+        """The provider has done its part; what people do with it counts no more."""
+        if self.timings.total is None:
+            self.timings.total = self.timings.now()
+
     def finish_answer(self, flow: http.HTTPFlow) -> None:
         """In `response`: translate what was not streamed, and keep what was said."""
-        self.timings.total = self.timings.now()
+        self.end_time()
         response = flow.response
         assert response is not None
         if self.body and self.body.called:
@@ -190,8 +195,8 @@ class Exchange:
 
     def break_off(self, flow: http.HTTPFlow, why: str, ended_by: str) -> tuple[http.Response, bytes]:
         """In `error`: keep what there is. Gives what the client should still be told: a whole response, and
-        the end of a stream that has begun. `ended_by`: "" unless it was the client, or somebody who killed the flow; one
-        that was killed before its client heard of it is `kill`'s."""
+        the end of a stream that has begun. `ended_by`: "" unless it was the client, or somebody who killed the flow;
+        what was killed before its client heard of it is for `kill`."""
         self.restore(flow)
         self.timings.total = self.timings.now()
         self.unreached = self.upstream_response is None and not self.sent(flow)
@@ -216,8 +221,7 @@ class Exchange:
         told, or there is no client any more ("client left", while it was held). In `error`, or in `response` after
         `finish_answer`."""
         self.restore(flow)
-        if self.timings.total is None:
-            self.timings.total = self.timings.now()
+        self.end_time()
         if not self.is_told:
             is_left, self.held_back, self.response = ended_by == "client left", True, {}
             flow.response = None if is_left else replies.aborted(flow.request, self.context, events=self.events)

@@ -88,6 +88,7 @@ def comment(facts: Mapping[str, Any]) -> str:
     slow = "slow" if _is_slow(facts) else ""
     told = [_end(facts), _failover(facts), tokens(facts), _times(facts), slow, _calls(facts), model(facts)]
     told.append(str(facts.get("label") or facts.get("provider") or ""))
+    told.append(_asked(facts))
     quirks = [str(name) for name in facts.get("quirks") or ()]
     told.append(f"quirk {', '.join(quirks)}" if quirks else "")
     return _joined(told)
@@ -144,6 +145,12 @@ def _failover(facts: Mapping[str, Any]) -> str:
     """`for deepseek/v4`, of a turn that stands in for another model; who takes over stands in the error."""
     told = facts.get("failover")
     return f"for {one_line(str(told.get('from')))}" if isinstance(told, Mapping) and not facts.get("error") else ""
+
+
+def _asked(facts: Mapping[str, Any]) -> str:
+    """`asked gpt-5`, where the client named another model than was asked: not that of a provider, by its full name."""
+    asked, model = str(facts.get("requested_model") or ""), str(facts.get("model") or "")
+    return f"asked {one_line(asked)}" if asked and asked != model and not asked.endswith(f"/{model}") else ""
 
 
 def short(number: object) -> str:

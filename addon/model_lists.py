@@ -55,11 +55,17 @@ class Listed:
 
 
 _facts: dict[tuple[Upstream, str], ModelFacts] = {}
+_listed: dict[Upstream, frozenset[str]] = {}
 
 
 def remembered(upstream: Upstream, model: str) -> ModelFacts | None:
     """What the provider's last list said of a model."""
     return _facts.get((upstream, model))
+
+
+def listed(upstream: Upstream) -> frozenset[str]:
+    """The models of the provider's last list; none when it gave none yet."""
+    return _listed.get(upstream, frozenset())
 
 
 def read(data: bytes, upstream: Upstream, profile_for: Callable[[str], Profile]) -> list[ModelFacts]:
@@ -70,6 +76,7 @@ def read(data: bytes, upstream: Upstream, profile_for: Callable[[str], Profile])
         raise ListFailed(f"{upstream.authority} has no usable model list: {one_line(str(error))}") from None
     models = [known_facts(one, profile_for(one.id)) for one in listed]
     _facts.update({(upstream, one.id): one for one in models})
+    _listed[upstream] = frozenset(one.id for one in models)
     return [one for one in models if one.chats]
 
 

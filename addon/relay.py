@@ -43,6 +43,7 @@ from addon import (
     search,
     served_models,
     settings,
+    stand_ins,
     upstream,
     views,
 )
@@ -107,6 +108,7 @@ class Relay:
         self.is_running = True
         self.heartbeat.start()
         self.live_view.start()
+        stand_ins.lists.ask(self.settings)
         if compat.web_host_without_login() is not None:
             logger.warning(
                 "mitmweb of mitmproxy 11.0 asks for no password: everybody on this machine can read and change what "
@@ -160,6 +162,7 @@ class Relay:
             guard.guard(flow, self.settings)
             self.live_view.about_to_send(flow)
             return
+        await stand_ins.lists.before_turn(self.settings, target)
         turn = exchange.open_exchange(flow.request, commands.settings_of(flow, self.settings), target)
         if isinstance(turn, exchange.Refusal):
             flow.response = turn.response
@@ -220,6 +223,7 @@ class Relay:
             await endings.error_instead(flow)
 
     async def _finish(self, flow: http.HTTPFlow, turn: exchange.Exchange) -> None:
+        turn.end_time()
         try:
             await holding.hold_answer(flow)
             turn.finish_answer(flow)
@@ -288,6 +292,7 @@ class Relay:
                 turn.abandon(flow)
             history.close()
         self.heartbeat.stop()
+        stand_ins.lists.stop()
         self.live_view.stop()
         compat.uninstall()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,6 +13,7 @@ from relay_translate.request import map_model
 
 from . import model_lists
 from .cooling import Cooling, Rest, cooling
+from .nearest import nearest
 from .providers import Provider, Upstream
 from .settings import Settings
 
@@ -132,6 +133,34 @@ def doubtful(settings: Settings) -> list[str]:
     ]
 
 
+def stand_ins_of(settings: Settings, target: Upstream) -> list[Place]:
+    """All that may take over, in order."""
+    return [_place(settings, target, model) for model in settings.fallback]
+
+
+def unlisted(settings: Settings, targets: Iterable[Upstream]) -> list[str]:
+    """A line for each name, among those that requests are led to, that its provider does not list, as far as its list
+    is known. targets: as for `place_for`."""
+    said = {f"relay_fallback: {model}": model for model in settings.fallback}
+    said |= {f"relay_model_map: {pattern}={model}": model for pattern, model in settings.model_map.items()}
+    found = []
+    for target in targets if not settings.providers else list(targets)[:1]:
+        for name, model in said.items():
+            place = _place(settings, target, model)
+            if why := not_listed(place.model, model_lists.listed(place.upstream)):
+                found.append(f"{name}: {place.provider or place.upstream.authority} {why}")
+    return found
+
+
+def not_listed(model: str, listed: Collection[str]) -> str:
+    """`lists no such model`, with the nearest one; "" where it does, or its list does not tell."""
+    # A gateway's list may hold patterns; some providers take a variant of a model behind a colon.
+    if not listed or any(map(_PATTERN_CHARACTERS.search, listed)) or {model, model.partition(":")[0]} & set(listed):
+        return ""
+    close = nearest(model, listed)
+    return "lists no such model" + (f"; did you mean {close}?" if close else "")
+
+
 def _place(settings: Settings, target: Upstream, mapped: str) -> Place:
     if not settings.providers:
         upstream = settings.upstream_for(target)
@@ -143,10 +172,7 @@ def _place(settings: Settings, target: Upstream, mapped: str) -> Place:
 
 
 def _others(settings: Settings, target: Upstream, first: Place) -> Iterator[Place]:
-    for model in settings.fallback:
-        place = _place(settings, target, model)
-        if place != first:
-            yield place
+    yield from (place for place in stand_ins_of(settings, target) if place != first)
 
 
 def _escaped(model: str) -> str:

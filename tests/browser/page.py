@@ -164,6 +164,24 @@ class Page:
     def resume(self) -> None:
         self.until(lambda: self._click(".flow-menu button", "Resume"), "the button Resume")
 
+    def search(self, text: str) -> list[Row]:
+        """What is left in the list when this is written into the field *Search*."""
+        from selenium.webdriver.common.by import By
+        from selenium.webdriver.common.keys import Keys
+
+        self.until(lambda: self._click(".nav-tabs a, header nav a", "Flow List"), "the tab of the list")
+        by = (By.CSS_SELECTOR, "input[placeholder=Search]")
+        self.until(lambda: self.driver.find_elements(*by), "the field Search")
+        field = self.driver.find_element(*by)
+        field.click()
+        field.send_keys(Keys.CONTROL + "a")
+        field.send_keys(Keys.DELETE)
+        self.driver.execute_cdp_cmd("Input.insertText", {"text": text})
+        self.settle()
+        wrong = self.driver.execute_script("return document.querySelectorAll('.filter-input.has-error').length")
+        assert not wrong, f"mitmweb does not understand {text}"
+        return self.rows()
+
     def set_option(self, name: str, value: str) -> None:
         """As in the dialog of options: what the page itself sends."""
         script = """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -127,3 +127,30 @@ def test_a_failed_turn_is_marked_and_says_why(page: Page, here: World) -> None:
     assert row.comment.startswith("🔴 failed: Insufficient balance, says the provider.")
     page.open("Response")
     page.shows("Insufficient balance, says the provider.")
+
+
+SEARCHES: list[tuple[str, Callable[[str], bool]]] = [
+    ("!~comment ↳", lambda told: not told.startswith("↳")),
+    ("~comment ↳", lambda told: told.startswith("↳")),
+    ("~comment scripted-model", lambda told: "scripted-model" in told),
+    ("~comment 🔴", lambda told: told.startswith("🔴")),
+    ('~comment "Insufficient balance"', lambda told: "Insufficient balance" in told),
+    ("~comment exec_command", lambda told: "exec_command" in told),
+    ('~comment "quirk think-tags"', lambda told: "quirk think-tags" in told),
+    ("~comment 🔴 & !~comment ↳", lambda told: told.startswith("🔴")),
+]
+
+
+def test_the_search_field_finds_turns_by_what_their_comments_say(page: Page, here: World) -> None:
+    call = Call.of("exec_command", {"cmd": "true"}, "call_found")
+    here.play(answer("", calls=[call]), answer("<think>So.</think>Yes."), error(402, "Insufficient balance."))
+    for _ in range(2):
+        here.ask("Do it.").result(LIMIT)
+    here.ask("Do it.").exception(LIMIT)
+    page.until(lambda: "Insufficient" in page.told(), "the error")
+    everything = page.search("")
+    for recipe, matches in SEARCHES:
+        wanted = [row.comment for row in everything if matches(row.comment)]
+        assert wanted, f"nothing that {recipe} could find"
+        assert [row.comment for row in page.search(recipe)] == wanted, recipe
+    assert page.search("") == everything

@@ -164,6 +164,27 @@ async def test_the_time_that_somebody_held_a_request_is_not_the_providers(proxy,
     assert not [record.message for record in caplog.records if "rests" in record.message]
 
 
+@pytest.mark.parametrize(
+    "held",
+    [
+        {"relay_intercept": "~all"},
+        {"intercept": "~u chat/completions"},
+        {"relay_intercept_answers": "~all"},
+        {"intercept": "~s & ~u responses"},
+    ],
+)
+async def test_no_time_of_a_turn_is_that_of_the_person_who_held_it(proxy, held: dict[str, str]) -> None:
+    looking = Looking()
+    async with proxy(looking=looking.addons, **held) as relay:
+        asked = asyncio.create_task(relay.ask())
+        flow = await looking.held()
+        await asyncio.sleep(1.0)
+        looking.resume(flow)
+        await asked
+        client, _ = await relay.turn()
+    assert max(seconds or 0 for seconds in client.metadata["relay"]["timings"].values()) < 1.0
+
+
 async def test_a_client_that_leaves_what_it_has_heard_already_ends_a_good_turn(proxy) -> None:
     looking, go_on = Looking(), asyncio.Event()
 

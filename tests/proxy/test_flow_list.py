@@ -47,7 +47,7 @@ FAILED = {
 async def test_a_comment_begins_with_what_differs_from_turn_to_turn() -> None:
     assert flow_list.comment(FACTS) == (
         "12.3k (11.9k cached) in, 210 out · 0.80 s first, 4.2 s · shell ×2, apply_patch · deepseek-chat · DeepSeek · "
-        "quirk think-tags"
+        "asked gpt-5 · quirk think-tags"
     )
 
 
@@ -103,6 +103,7 @@ RECIPES = [
     ("~meta codex=0.169", True, True),
     ('~meta " slow"', False, True),
     ("~meta role=client & !~meta status=completed", False, True),
+    ('~comment "asked gpt-5"', True, True),
     ('~meta "role=client.*tool=apply_patch"', True, False),
 ]
 
