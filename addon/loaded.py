@@ -21,12 +21,13 @@ from mitmproxy import flow, http
 from relay_translate.errors import one_line
 
 from . import compat, flow_list
-from .recording.flows import body_of, relay_facts
+from .recording.flows import body_of, named_last, relay_facts
 
 logger = logging.getLogger(__name__)
 
 BEHIND = 1e-6  # seconds from a client's flow to its provider's, as they are made live
 _MOST = 32  # flows of providers that wait for their client's: as many turns as may have ended between the two
+_UPSTREAM = "↳ "
 _OLDER_UPSTREAM = re.compile("upstream of [0-9a-f]{8}")
 _KNOWN = 64  # clients' facts that are kept for a provider's side which comes later
 
@@ -71,6 +72,8 @@ class _Pairing:
     def add(self, one: flow.Flow) -> Iterator[flow.Flow]:
         facts = relay_facts(one) if isinstance(one, http.HTTPFlow) else {}
         role, id = facts.get("role"), str(facts.get("id") or "")
+        if isinstance(one, http.HTTPFlow) and flow_list.WORDS in one.metadata:
+            _name_last(one, facts)
         is_told = not id or role not in ("client", "upstream") or flow_list.WORDS in one.metadata
         if is_told or not isinstance(one, http.HTTPFlow):
             yield one
@@ -108,42 +111,61 @@ def _shorten(values: OrderedDict[str, Any], most: int) -> None:
 
 
 def _describe(one: http.HTTPFlow, facts: Mapping[str, Any]) -> None:
-    with _harmless():
-        prefix = _of_its_case(one)
-        if one.comment == prefix + _older_comment(facts):
-            one.comment = ""
-        was_empty = not one.comment
+    with _harmless(one):
+        _, own = _of_its_case(one)
+        before = one.comment
+        one.comment = "" if own == _older_comment(facts) else own
         flow_list.finish(one, facts)
-        if was_empty:
-            one.comment = prefix + one.comment
+        _end_in(one, before, own, facts)
 
 
 def _describe_upstream(one: http.HTTPFlow, facts: Mapping[str, Any]) -> None:
     """facts: of the client's; {} when its flow was not saved, and the request has to tell."""
-    with _harmless():
-        prefix = _of_its_case(one)
-        if _OLDER_UPSTREAM.fullmatch(one.comment.removeprefix(prefix)):
-            one.comment = ""
-        was_empty = not one.comment
+    with _harmless(one):
+        _, own = _of_its_case(one)
+        before = one.comment
+        one.comment = "" if _OLDER_UPSTREAM.fullmatch(own) else own
         flow_list.finish_upstream(one, facts or _facts_of_request(one.request))
-        if was_empty:
-            one.comment = prefix + one.comment
+        _end_in(one, before, own, facts)
+
+
+def _name_last(one: http.HTTPFlow, facts: Mapping[str, Any]) -> None:
+    """A relay that told of a turn as today put the scenario's name first."""
+    with _harmless(one):
+        name, own = _of_its_case(one)
+        if name and (own.startswith((_UPSTREAM, flow_list.SIGN)) or own == flow_list.comment(facts)):
+            one.comment = ""
+            flow_list.tell(one, named_last(own, name))
+
+
+def _end_in(one: http.HTTPFlow, before: str, own: str, facts: Mapping[str, Any]) -> None:
+    """What was told just now ends in the scenario's name; what somebody wrote is as it was before. own: of `before`."""
+    told, one.comment = one.comment, before
+    name, _ = _of_its_case(one)
+    if told == own:
+        _name_last(one, facts)
+    else:
+        one.comment = ""
+        flow_list.tell(one, named_last(told, name) if name else told)
 
 
 @contextlib.contextmanager
-def _harmless() -> Iterator[None]:
+def _harmless(one: http.HTTPFlow) -> Iterator[None]:
     """A stranger's flow that can't be described is shown as it is."""
+    before = one.comment
     try:
         yield
     except Exception:
+        one.comment = before
         logger.exception("a turn that was loaded from a file could not be described in the list")
 
 
-def _of_its_case(one: http.HTTPFlow) -> str:
-    """`text: `, of a recording over scenarios, which begins each comment with the scenario's name."""
+def _of_its_case(one: http.HTTPFlow) -> tuple[str, str]:
+    """The name of the scenario that older recordings over scenarios began the comment with, or "", and the rest."""
     case = one.metadata.get("case")
-    name = case.get("name") if isinstance(case, Mapping) else None
-    return f"{name}: " if name and one.comment.startswith(f"{name}: ") else ""
+    name = str(case.get("name") or "") if isinstance(case, Mapping) else ""
+    own = one.comment.removeprefix(f"{name}: ") if name else one.comment
+    return (name, own) if own != one.comment else ("", own)
 
 
 def _older_comment(facts: Mapping[str, Any]) -> str:

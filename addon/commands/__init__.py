@@ -26,6 +26,7 @@ from addon.recording.flows import RecordedTurn, relay_facts
 from addon.recording.report import write_report
 from addon.settings import Settings
 from addon.stats.totals import Totals
+from relay_translate.transcript import count
 
 from . import places, snippets
 from .turns import as_file, last_turn, plainly, providers_side, request_of, turns_of
@@ -116,7 +117,8 @@ class Commands:
         turns = turns_of(flows)
         with _with_path(), as_file(turns) as file, loaded.as_they_are(), plainly(file):
             done = write_report(file, Path(path), last=len(turns))
-        return [f"{done.flow} and {done.page} hold {len(done.rows)} turns, scrubbed; read them before you post them"]
+        turns_held = count(len(done.rows), "turn")
+        return [f"{done.flow} and {done.page} hold {turns_held}, scrubbed; read them before you post them"]
 
     @command.command("relay.totals")
     def totals(self) -> Sequence[str]:
@@ -128,7 +130,8 @@ class Commands:
         loaded = len(whole) - len(self._totals)
         found = whole.sentences()
         if loaded:
-            found.append(f"{loaded:,} of {len(whole):,} turns were loaded from files")
+            were = "was loaded from a file" if loaded == 1 else "were loaded from files"
+            found.append(f"{loaded:,} of {count(len(whole), 'turn')} {were}")
         if whole:
             logger.info("%s", "\n".join(whole.lines()))
             found.append("the event log has it by thread")

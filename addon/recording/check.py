@@ -30,6 +30,7 @@ from relay_translate import (
     translate_response,
 )
 from relay_translate.errors import one_line, upstream_broke
+from relay_translate.transcript import count
 
 from . import RecordingError
 from .differences import Difference, compare, compare_bodies
@@ -114,7 +115,9 @@ def check_file(path: Path) -> int:
     if recording.damage:
         print(f"{path} is damaged ({recording.damage}); what stands before that was checked")
     whole, same = len(recording), len(recording) - unchecked
-    said = f"{differing} of {whole} turns differ" if differing else f"{same} of {whole} turns are as recorded"
+    differ, are = "differs" if differing == 1 else "differ", "is" if same == 1 else "are"
+    told = f"{differing} of {count(whole, 'turn')} {differ}"
+    said = told if differing else f"{same} of {count(whole, 'turn')} {are} as recorded"
     print(f"{path}: {said}" + (f"; {partly} could not be compared as a whole" if partly else ""))
     return 1 if differing or recording.damage else 0
 

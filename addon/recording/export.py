@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 
 from relay_translate import TranslationError, json_bytes
 from relay_translate.errors import one_line
+from relay_translate.transcript import count
 
 from . import RecordingError
 from .conversations import Conversation, chain, conversation
@@ -92,7 +93,8 @@ class Export:
         recording = open_recording(path)
         if recording.damage:
             self.done.damaged += 1
-            self._say(f"{path} is damaged: {recording.damage}; the {len(recording)} turns before that are exported")
+            before = count(len(recording), "turn")
+            self._say(f"{path} is damaged: {recording.damage}; what stands before that is exported, {before}")
         return recording
 
     def _turn(self, place: Place) -> RecordedTurn:
@@ -143,8 +145,8 @@ class Export:
             "status": facts.get("status") or "unknown",
         }
 
-    def _name(self, count: int, place: Place, what: str) -> None:
-        if count <= _MOST_NAMED:
+    def _name(self, number: int, place: Place, what: str) -> None:
+        if number <= _MOST_NAMED:
             self._say(f"{self._recordings[place[0]].path}, turn {place[1] + 1}: {one_line(what)}")
 
     def _progress(self, turn: RecordedTurn, conversations: int) -> None:
@@ -154,7 +156,9 @@ class Export:
         now = time.monotonic()
         if now - self._last_word > _OFTEN:
             self._last_word = now
-            words = f"{self._bytes / 1e6:,.0f} MB, {self.done.turns} turns, {conversations} conversations"
+            words = (
+                f"{self._bytes / 1e6:,.0f} MB, {count(self.done.turns, 'turn')}, {count(conversations, 'conversation')}"
+            )
             self._say(f"{words}, {now - self._began:.0f} s")
 
 
@@ -171,14 +175,15 @@ def kind(turn: RecordedTurn) -> str:
 
 def summary(done: Exported, min_turns: int, seconds: float) -> Iterable[str]:
     """What is said at the end, a line each."""
-    yield f"{done.conversations} conversations of {done.turns} turns in {seconds:.1f} s"
+    yield f"{count(done.conversations, 'conversation')} of {count(done.turns, 'turn')} in {seconds:.1f} s"
     if done.short:
-        yield f"{done.short} conversations have fewer than {min_turns} answers and were not written (--min-turns)"
+        least = count(min_turns, "answer")
+        yield f"not written: {count(done.short, 'conversation')} of fewer than {least} (--min-turns)"
     if done.left_out:
-        yield f"{done.left_out} turns were not kept whole by the recording"
+        yield f"not kept whole by the recording: {count(done.left_out, 'turn')}"
     if done.refused:
-        yield f"{done.refused} turns are requests that the relay refuses, which no provider has answered"
-    for note, count in done.notes.most_common(10):
-        yield f"{note} ({count} conversations)"
+        yield f"requests that the relay refuses, which no provider has answered: {count(done.refused, 'turn')}"
+    for note, often in done.notes.most_common(10):
+        yield f"{note} ({count(often, 'conversation')})"
     if done.damaged:
-        yield f"{done.damaged} files are damaged; what stands behind the damage could not be read"
+        yield f"damaged, so that what stands behind the damage could not be read: {count(done.damaged, 'file')}"

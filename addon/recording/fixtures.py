@@ -27,7 +27,7 @@ from relay_translate import (
     translate_request,
 )
 from relay_translate.errors import upstream_broke
-from relay_translate.transcript import close_envelopes, open_envelopes
+from relay_translate.transcript import close_envelopes, count, open_envelopes
 
 from .cases import Case, Turn, read_cases
 from .fixture_files import Texts, case_toml, remove_unused_texts, write_case
@@ -225,7 +225,7 @@ def extract_files(
             if (before := written.setdefault((case.codex_version, case.name), path)) != path:
                 yield f"  in place of the case of this name in {before}"
     if removed := remove_unused_texts(out):
-        yield f"{removed} texts removed that no case refers to any more"
+        yield f"{count(removed, 'text')} removed that no case refers to any more"
     yield from describe_versions(out, released)
 
 
@@ -234,7 +234,7 @@ def _extract_to(out: Path, case: Case, trim: bool) -> Iterator[str]:
     label = f"{case.codex_version}/{case.name}"
     if len(made.files) > 1:
         write_case(out / case.codex_version / case.name, made.files, made.texts)
-        yield f"{label}: {sum(name.endswith('/request.json') for name in made.files)} turns"
+        yield f"{label}: {count(sum(name.endswith('/request.json') for name in made.files), 'turn')}"
     else:
         yield f"{label}: not written, none of its turns can be used"
     yield from (f"  {remark}" for remark in made.remarks)

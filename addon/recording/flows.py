@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 from mitmproxy import exceptions, http, io
 
 from addon.replies import codex_version, is_codex
+from relay_translate.transcript import count
 
 from . import RecordingError
 
@@ -104,7 +105,7 @@ def open_recording(path: Path) -> Recording:
         raise RecordingError(why_unreadable(path, found.damage))
     if not found:
         raise RecordingError(
-            f"{path} holds {found.flows} flows but no turn that the relay has recorded; "
+            f"{path} holds {count(found.flows, 'flow')} but no turn that the relay has recorded; "
             "record with `mitmdump -s addon/relay.py -w FILE` or `codex-relay record FILE`"
         )
     return found
@@ -172,6 +173,11 @@ def _flow_at(file: BinaryIO, offset: int) -> http.HTTPFlow:
 def relay_facts(flow: http.HTTPFlow) -> Mapping[str, Any]:
     found = flow.metadata.get("relay")
     return found if isinstance(found, dict) else {}
+
+
+def named_last(comment: str, scenario: str) -> str:
+    """A comment of a scenario's flow: what it begins with is looked for, so the scenario stands at its end."""
+    return f"{comment} · scenario {scenario}" if comment else f"scenario {scenario}"
 
 
 def body_of(message: http.Message | None) -> bytes:

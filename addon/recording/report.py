@@ -46,6 +46,8 @@ def write_report(
     last: the last so many turns; None takes the last failed one (without one, the last) and the one before it.
     Raises RecordingError when the recording can't be read, or a file is there already and `force` is not given.
     """
+    if name.is_dir():
+        raise RecordingError(f"{name} is a folder; name a file in it, such as {name / 'report'}")
     base = name.with_suffix("") if name.suffix in (".flow", ".md") else name
     report = Report(base.with_name(base.name + ".flow"), base.with_name(base.name + ".md"), 0)
     _refuse(report, path, force)

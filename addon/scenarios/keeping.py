@@ -14,7 +14,7 @@ import brotli
 from mitmproxy import http
 
 from addon.recording.fixtures import called_tools
-from addon.recording.flows import RecordedTurn, body_of, relay_facts
+from addon.recording.flows import RecordedTurn, body_of, named_last, relay_facts
 from addon.recording.placeholders import Placeholders, keep_tools, shorten
 from addon.recording.translating import translated
 from addon.scenarios.catalog import Case
@@ -85,7 +85,7 @@ def kept(
             "trim": not case.whole,
             "all_tools": case.whole or bool(case.keeps),  # kept on purpose, so the fixtures keep them too
         }
-        flow.comment = f"{case.name}: {flow.comment}"
+        flow.comment = named_last(flow.comment, case.name)
     return ordered
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -102,8 +103,10 @@ class Clock:
         saved = max((by for end, by in self._saved if end <= moment), default=0.0)
         return moment - self.start - saved
 
-    def in_pause(self, moment: float) -> bool:
-        return any(pause.start < moment < pause.end for pause in self.pauses)
+    @property
+    def left_out(self) -> float:
+        """Seconds that the shortened pauses took and do not take on the axis."""
+        return self._saved[-1][1] if self._saved else 0.0
 
 
 def _merged(spans: list[tuple[float, float]]) -> list[tuple[float, float]]:
@@ -138,4 +141,4 @@ def _turn(turn: RecordedTurn, begun: float) -> Turn:
 
 
 def _seconds(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and value >= 0 else None
+    return float(value) if isinstance(value, int | float) and 0 <= value < math.inf else None

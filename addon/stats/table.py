@@ -156,7 +156,8 @@ def _threads(totals: Totals, numbers: dict[str, str]) -> Iterator[str]:
         last = "" if when.begun is None or when.last in (None, when.begun) else f" to {_clock(when.last, when.begun)}"
         yield f"Thread {number}: {one_line(thread) or 'the client gave no name'}{began}{last}{' UTC' if began else ''}"
     if len(numbers) > _MOST_THREADS:
-        yield f"and {len(numbers) - _MOST_THREADS} threads more; codex-relay stats --json names them all"
+        more = len(numbers) - _MOST_THREADS
+        yield f"and {more:,} thread{'' if more == 1 else 's'} more; codex-relay stats --json names them all"
 
 
 def _endings(whole: Sums) -> Iterator[str]:

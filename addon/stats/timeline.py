@@ -6,6 +6,7 @@ fonts of the machine or on the date, so the same recording gives the same file.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -22,6 +23,7 @@ from .table import short
 __all__ = ["Session", "check", "draw"]
 
 MOST_ROWS = 12
+_MOST_TICKS = 100
 _INCHES = (14.0, 1.8)  # width; height of a row
 _BAR = (0.05, 0.55)  # where a turn's bar begins and its height; errors are named above
 _WAITING, _STREAMING, _TOOLS, _FAILED = "#e8b04a", "#2f6fab", "#8d9aa5", "#c8352b"
@@ -98,7 +100,8 @@ def draw(session: Session, out: Path, name: str) -> Iterator[str]:
         _save(figure, out)
     yield f"{out}  {len(chosen)} of {len(threads)} threads drawn" if len(chosen) < len(threads) else f"{out}  drawn"
     if session.left_out:
-        yield f"{session.left_out} turns more are not in the picture"
+        more = "turn more is" if session.left_out == 1 else "turns more are"
+        yield f"{session.left_out:,} {more} not in the picture"
 
 
 def _save(figure: Any, out: Path) -> None:
@@ -227,18 +230,14 @@ def _context(axes: Any, turns: list[Turn], clock: Clock) -> None:
 
 def _time_axis(axes: Any, clock: Clock, *, last: bool) -> None:
     """Ticks at round moments since the start of the session; shortened pauses are marked and named."""
-    step = next((step for step in _STEPS if clock.end / step <= 10), _STEPS[-1])
-    places, texts = [], []
-    real, past = 0.0, -clock.end
-    until = clock.start + clock.end + sum(pause.end - pause.start for pause in clock.pauses)
-    while clock.start + real <= until and len(places) < 40:
-        moment = clock.start + real
-        place = clock.at(moment)
-        if not clock.in_pause(moment) and place <= clock.end and place - past > clock.end / 30:
+    step = _step(clock.end)
+    places: list[float] = []
+    texts = []
+    for real in round_moments(clock, step):
+        place = clock.at(clock.start + real)
+        if place <= clock.end and (not places or place - places[-1] > clock.end / 30):
             places.append(place)
             texts.append(_elapsed(real, step))
-            past = place
-        real = _next_tick(clock, real, step)
     axes.set_xticks(places, texts if last else [""] * len(texts))
     for pause in clock.pauses:
         axes.axvspan(
@@ -250,13 +249,24 @@ def _time_axis(axes: Any, clock: Clock, *, last: bool) -> None:
         )  # fmt: skip
 
 
-def _next_tick(clock: Clock, real: float, step: float) -> float:
-    """The next round moment; a pause, of whatever length, is jumped over."""
-    after = round((real // step + 1) * step, 6)
-    for pause in clock.pauses:
-        if pause.start < clock.start + after < pause.end:
-            return float(-(-(pause.end - clock.start) // step) * step)
-    return after
+def _step(drawn: float) -> float:
+    """Seconds from tick to tick, so that there are some ten of them; days where even one a day is too many."""
+    return next((step for step in _STEPS if drawn / step <= 10), _STEPS[-1] * math.ceil(drawn / 10 / _STEPS[-1]))
+
+
+def round_moments(clock: Clock, step: float) -> Iterator[float]:
+    """Multiples of the step in seconds since the start, to the end; a pause, of whatever length, is jumped over.
+
+    They are counted, as a sum of steps such as 0.05 misses its multiples."""
+    until, number = clock.end + clock.left_out, 0
+    for _ in range(_MOST_TICKS + 2 * len(clock.pauses)):  # times that no clock tells can't hold it up
+        real = round(number * step, 6)
+        if real > until:
+            return
+        pause = next((pause for pause in clock.pauses if pause.start < clock.start + real < pause.end), None)
+        if pause is None:
+            yield real
+        number = max(number + 1, math.ceil((pause.end - clock.start) / step) if pause else 0)
 
 
 def _ticks(count: int) -> Any:
@@ -275,7 +285,9 @@ def _elapsed(seconds: float, step: float) -> str:
 
 
 def _duration(seconds: float) -> str:
-    """`0.4 s`, `42 s`, `12 min`, `3.5 h`."""
+    """`0.02 s`, `4.2 s`, `42 s`, `12 min`, `3.5 h`."""
+    if seconds < 1:
+        return f"{seconds:.2f} s"
     if seconds < 10:
         return f"{seconds:.1f} s"
     if seconds < 120:

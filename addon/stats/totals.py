@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from array import array
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -184,11 +185,15 @@ def counts(usage: Mapping[str, Any]) -> tuple[int, int, int, int]:
 
 
 def percentile(times: Sequence[float], share: float) -> float | None:
-    """The smallest of the values that at least this share of them does not exceed; None without values."""
+    """The smallest of the values that at least this share of them does not exceed; where exactly so many do not, the
+    middle between it and the next one, which makes 0.5 the median of any number of values. None without values."""
     if not times:
         return None
     ordered = sorted(times)
-    return ordered[max(0, -int(-share * len(ordered) // 1) - 1)]
+    place = round(share * len(ordered), 6)  # 0.07 * 100 is more than 7
+    first = max(0, math.ceil(place) - 1)
+    second = min(first + 1, len(ordered) - 1) if place == first + 1 else first
+    return (ordered[first] + ordered[second]) / 2
 
 
 def host_of(authority: str) -> str:

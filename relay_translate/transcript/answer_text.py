@@ -13,12 +13,14 @@ from relay_translate.responses_api import Json
 from .answer_parts import ChatParts, Part, ResponsesParts, Told
 from .entries import item_entries
 from .layout import (
+    LONGEST_ROW,
     STEP,
     WIDE,
     WIDTH,
     Room,
     count,
     fold_middle,
+    folded_rows,
     hanging,
     indented,
     joined_words,
@@ -38,7 +40,6 @@ RUNNING = "running"
 """The status of an answer that is still coming: what it lacks is then no fault."""
 
 _ROOM = Room(400, 40_000)  # of one text or one call; the view is cut at some 500 lines
-_LONGEST_PLAIN = 20_000  # characters of a body that is neither events nor JSON, and of one row of any other
 _UNREADABLE = 3  # events that are no JSON and are shown
 
 
@@ -198,11 +199,11 @@ class AnswerView:
         if not body.strip():
             return lines
         if value is not None:
-            return [*lines, "", *_rows(pretty(value, width=WIDTH))]
+            return [*lines, "", *folded_rows(pretty(value, width=WIDTH))]
         if self._is_json and self._is_over and body.lstrip()[:1] in (b"{", b"["):
             lines.append("note: the JSON is not whole")
-        text = body[: 4 * _LONGEST_PLAIN].decode("utf-8", "replace")
-        return [*lines, "", *fold_middle(text, Room(200, _LONGEST_PLAIN))]
+        text = body[: 4 * LONGEST_ROW].decode("utf-8", "replace")
+        return [*lines, "", *fold_middle(text, Room(200, LONGEST_ROW))]
 
     def _count_lines(self, parts: ChatParts | ResponsesParts) -> list[str]:
         words = [f"{name.removeprefix('response.')} {n:,}" for name, n in parts.counts.items()]
@@ -303,14 +304,6 @@ def _error_lines(error: Json, told: tuple[str, str] | None) -> list[str]:
     if not code and not message:
         return []
     return [row for line in f"error: {code}: {message}".split("\n")[:20] for row in hanging(line, "")]
-
-
-def _rows(text: str) -> list[str]:
-    """The rows of a text, of which nobody reads a very long one: its middle is left out, and how much that is."""
-    rows = []
-    for row in text.split("\n"):
-        rows += [row] if len(row) <= _LONGEST_PLAIN else fold_middle(row, Room(200, _LONGEST_PLAIN))
-    return rows
 
 
 def _error_of(body: bytes) -> tuple[str, str] | None:

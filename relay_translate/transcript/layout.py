@@ -46,6 +46,7 @@ class Room:
 WIDE = Room(100, 10_000)
 SHORT = Room(8, 640)
 LINE = Room(1, 50)
+LONGEST_ROW = 20_000  # characters, of a body that is shown as it is
 
 
 def tidy(text: str) -> str:
@@ -134,6 +135,14 @@ def fold_middle(text: str, room: Room, width: int = WIDTH, hang: str = "") -> li
     rest = len(text) - end - len(tail)
     between = [f"… {rest:,} characters left out here, sha {digest(text)} …"] if rest else []
     return head + between + _lines(tail, Room(room.lines, room.characters), width, hang)[0]
+
+
+def folded_rows(text: str) -> list[str]:
+    """The rows of a text, of which nobody reads a very long one: its middle is left out, and how much that is."""
+    rows = []
+    for row in text.split("\n"):
+        rows += [row] if len(row) <= LONGEST_ROW else fold_middle(row, Room(200, LONGEST_ROW))
+    return rows
 
 
 def _room_for(text: str, room: Room) -> Room:

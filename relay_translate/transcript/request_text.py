@@ -24,6 +24,7 @@ from .layout import (
     columns,
     count,
     fold_middle,
+    folded_rows,
     glimpse,
     hanging,
     indented,
@@ -65,7 +66,7 @@ def request_view(body: Any, *, previous: Any = None, remarks: Sequence[str] = ()
     previous: the request before it in the same conversation, on the same wire.  remarks: lines below the title."""
     try:
         if not isinstance(body, dict) or not _is_request(body):
-            return page([pretty(body, width=WIDTH)])
+            return page(folded_rows(pretty(body, width=WIDTH)))
         return page(_request_lines(body, previous if isinstance(previous, dict) else None, remarks))
     except RecursionError:
         return TOO_DEEP

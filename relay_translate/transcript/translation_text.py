@@ -39,16 +39,14 @@ _RENAMED = {
     "max_output_tokens": ("max_tokens", "max_completion_tokens"),
     "reasoning.effort": ("reasoning_effort", "reasoning", "thinking", "enable_thinking", "chat_template_kwargs"),
 }
-_ALWAYS = {
-    "tool_choice": "auto",
-    "parallel_tool_calls": "true",
-    "store": "false",
-    "include": "[reasoning.encrypted_content]",
-    "reasoning.summary": "auto",
-    "reasoning.context": "all_turns",
-}
-"""Fields of nearly every turn that say what a provider or this relay does anyway."""
+_DEFAULTS = {"tool_choice": "auto", "parallel_tool_calls": "true", "text.format": "{type: text}"}
+_WITH_TOOLS = ("tool_choice", "parallel_tool_calls")
+_OF_RESPONSES = ("include", "reasoning.summary", "reasoning.context", "reasoning.generate_summary", "truncation",
+                 "max_tool_calls", "previous_response_id", "client_metadata")  # fmt: skip
+_OF_OPENAI = ("store", "metadata", "user", "safety_identifier", "prompt_cache_retention")
+"""Fields that OpenAI's own chat API knows, and of which no other provider is told."""
 _ADDED = {"stream_options": "for token counts"}
+_VALUE = 40  # columns, of a parameter that was left out
 _FOUND = "(found in the text, or added)"
 
 
@@ -77,11 +75,11 @@ def _lines(
     sizes = f"{size(len(json_bytes(request)))} -> {size(len(json_bytes(chat)))}"
     items, messages = count(len(conversation(request)), "item"), count(len(conversation(chat)), "message")
     lines = [f"{items} -> {messages} · {sizes}"]
-    told = _notes(notes, quirks)
     if not is_chat(chat):
-        return [*lines, "no chat request was made of it", *told]
+        return [*lines, "no chat request was made of it", *_notes(notes, quirks)]
+    told = _notes(_with_values(request, chat, notes), quirks)
     fields, tools = list(_parameter_rows(request, chat, notes)), list(_tool_rows(request, chat))
-    if not told and not any(row[1].startswith("left out") for row in fields + tools if not isinstance(row, str)):
+    if not told and not any(_is_loss(row) for row in fields + tools):
         told = ["nothing had to be left out or repaired"]
     lines += told
     lines += _titled("Parameters:", fields)
@@ -113,6 +111,10 @@ def _notes(notes: list[str], quirks: list[str]) -> list[str]:
     return _titled("Left out, renamed or repaired:", told)
 
 
+def _is_loss(row: str | Cells) -> bool:
+    return (row if isinstance(row, str) else row[1]).startswith("left out")
+
+
 def _aligned(left: str, right: str) -> Cells:
     return one_line(left, _LONGEST), one_line(right, _LONGEST)
 
@@ -141,33 +143,63 @@ def _parameter_rows(request: Json, chat: Json, notes: list[str]) -> Iterator[str
     if same:
         yield f"passed on: {', '.join(f'{name}: {old[name]}' for name in same)}"
     used = set(same)
-    usual = []
+    reasons: dict[str, list[str]] = {}
     for name, value in old.items():
-        targets = [field for field in (name, *_RENAMED.get(name, ())) if field in chat or field in new]
+        targets = _targets(name, chat, new)
         used |= set(targets)
         if name in same:
             continue
         if targets:
             told = ", ".join(f"{field}: {shown_value(chat.get(field, new.get(field)), 60)}" for field in targets)
             yield _aligned(f"{name}: {value}", told)
-        elif name == "prompt_cache_key" or _ALWAYS.get(name) == value:
-            usual.append(name)
-        else:
-            yield _aligned(f"{name}: {value}", f"left out: {_noted(name, notes)}")
-    if request.get("client_metadata"):
-        usual.append("client_metadata")
-    if usual:
-        yield f"left out, as in every turn: {', '.join(usual)}"
+        elif not _note_on(name, notes):
+            reasons.setdefault(_reason(name, value, chat), []).append(name)
+    if request.get("client_metadata") and "client_metadata" not in chat:
+        reasons.setdefault(_reason("client_metadata", "", chat), []).append("client_metadata")
+    for reason, names in reasons.items():
+        yield f"{reason}: {', '.join(f'{name}: {old[name]}' if _is_told(name, old) else name for name in names)}"
     for name in chat:
         if name not in request and name not in used and name not in ("messages", "tools", "model"):
             yield _aligned(_added(name), f"{name}: {shown_value(chat[name], 60)}")
 
 
-def _noted(name: str, notes: list[str]) -> str:
-    """The translator's reason, if it gave one."""
-    begin = f"{name.rpartition('.')[2]}: "
-    reason = next((note.removeprefix(begin) for note in notes if note.startswith(begin)), "")
-    return reason.removeprefix("left out, ") or "has no counterpart"
+def _targets(name: str, chat: Json, new: dict[str, str]) -> list[str]:
+    """The fields of the chat request that a parameter went into. new: the chat request's parameters."""
+    return [field for field in (name, *_RENAMED.get(name, ())) if field in chat or field in new]
+
+
+def _with_values(request: Json, chat: Json, notes: list[str]) -> list[str]:
+    """The notes, with the values of parameters that went nowhere: they have no row among the others."""
+    old, new, told = parameters(request), parameters(chat), list(notes)
+    for name, value in old.items():
+        note = _note_on(name, notes)
+        if note and not _targets(name, chat, new):
+            told[notes.index(note)] = f"{name} ({one_line(value, _VALUE)}): {note.partition(': ')[2]}"
+    return told
+
+
+def _note_on(name: str, notes: list[str]) -> str:
+    """What the translator noted of a parameter, under its name on either wire, or ""."""
+    begins = tuple(f"{known}: " for known in (name, name.rpartition(".")[2], *_RENAMED.get(name, ())))
+    return next((note for note in notes if note.startswith(begins)), "")
+
+
+def _reason(name: str, value: str, chat: Json) -> str:
+    """Why a parameter is not in the chat request, as far as the two bodies tell."""
+    if name in _OF_RESPONSES:
+        return "not sent, no part of Chat Completions"
+    if name in _OF_OPENAI:
+        return "not sent, for OpenAI alone"
+    if _DEFAULTS.get(name) == value:
+        return "not sent, the default"
+    if name in _WITH_TOOLS and not chat.get("tools"):
+        return "not sent, as there are no tools"
+    return "left out by the profile or an option"
+
+
+def _is_told(name: str, old: dict[str, str]) -> bool:
+    """Whether a value is worth its room: not where the reason says it, or nobody could have used it."""
+    return old.get(name, "[]") != "[]" and name not in (*_OF_RESPONSES, *_OF_OPENAI)
 
 
 def _added(name: str) -> str:

@@ -85,7 +85,7 @@ def test_an_export_goes_to_a_file(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (0, "")
     (one,) = [json.loads(line) for line in out.read_text().splitlines()]
     assert one["turns"] == 4 and "reasoning_content" not in json.dumps(one)
-    assert "1 conversations have fewer than 2 answers and were not written (--min-turns)" in done.stderr
+    assert "not written: 1 conversation of fewer than 2 answers (--min-turns)" in done.stderr
 
 
 def test_an_export_of_a_damaged_file_keeps_what_it_could_read_and_says_so(tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_an_export_of_a_damaged_file_keeps_what_it_could_read_and_says_so(tmp_pa
     assert done.returncode == 1
     assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 1
     assert f"{file} is damaged: " in done.stderr
-    assert "1 files are damaged; what stands behind the damage could not be read" in done.stderr
+    assert "what stands behind the damage could not be read: 1 file\n" in done.stderr
 
 
 def test_an_export_never_replaces_a_recording(tmp_path: Path) -> None:

@@ -285,9 +285,10 @@ async def test_turns_become_fixtures_and_reports(proxy, looking, tmp_path: Path)
         client, _ = await relay.turn()
         client.request.headers["x-note"] = KEY
         told = call(relay, "relay.fixture", f"@{client.id}", str(tmp_path / "fixtures"))
-        assert "1 turns" in told[0]
+        assert told[0].endswith(": 1 turn")
         assert list((tmp_path / "fixtures").rglob("turn-1/request.json"))
-        call(relay, "relay.report", "@all", str(tmp_path / "mine"))
+        (said,) = call(relay, "relay.report", "@all", str(tmp_path / "mine"))
+        assert "hold 1 turn, scrubbed" in said
         assert len(open_recording(tmp_path / "mine.flow")) == 1
         assert "codex-relay report" in (tmp_path / "mine.md").read_text()
         with pytest.raises(CommandError, match=r"mine.flow is there already; give another PATH$"):
@@ -336,7 +337,7 @@ async def test_totals_count_loaded_turns_too_and_each_once(proxy, looking, tmp_p
         for _ in range(2):
             told = call(relay, "relay.totals")
             assert [line.partition(" · ")[0] for line in told if line.startswith("all")] == ["all: 2 turns, 1 failed"]
-            assert "1 of 2 turns were loaded from files" in told
+            assert "1 of 2 turns was loaded from a file" in told
 
 
 async def test_only_the_latest_failures_are_named(proxy, looking, tmp_path) -> None:
@@ -350,12 +351,17 @@ async def test_only_the_latest_failures_are_named(proxy, looking, tmp_path) -> N
     assert told[0].startswith("25 failed") and told[-1] == "and 5 before them" and len(told) == 22
 
 
-async def test_a_report_needs_a_name(proxy, looking) -> None:
+async def test_a_report_needs_a_name(proxy, looking, tmp_path: Path) -> None:
     async with proxy(looking=looking.addons) as relay:
         await relay.ask()
         await relay.turn()
         with pytest.raises(CommandError, match="name the report by a PATH"):
             call(relay, "relay.report", "@all", "")
+        folder = tmp_path / "folder"
+        folder.mkdir()
+        with pytest.raises(CommandError, match=f"^{folder} is a folder; name a file in it, such as {folder}/report$"):
+            call(relay, "relay.report", "@all", str(folder))
+        assert not list(tmp_path.glob("folder.*"))
 
 
 @pytest.mark.parametrize("name", ["relay.curl", "relay.python", "relay.translate"])

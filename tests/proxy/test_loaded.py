@@ -58,7 +58,9 @@ def found(flows: list[Any], recipe: str) -> list[Any]:
         (SCENARIOS, "~marker red_circle", 4),
         (SCENARIOS, "~meta status=failed", 8),
         (SCENARIOS, "~marker arrow_right_hook", 60),
-        (SCENARIOS, "~comment ↳", 60),
+        (SCENARIOS, "~comment ^↳", 60),
+        (SCENARIOS, "~comment ^🔴", 4),
+        (SCENARIOS, '~comment "scenario killed$"', 4),
     ],
 )
 async def test_recipes_find_turns_in_an_older_recording(file: Path, recipe: str, count: int) -> None:
@@ -101,13 +103,42 @@ async def test_what_somebody_wrote_stays() -> None:
     assert found([client], "~meta status=completed") == [client]
 
 
-async def test_the_name_of_a_scenario_stays_before_the_comment() -> None:
+def of_a_scenario(flows: list[http.HTTPFlow], name: str) -> list[http.HTTPFlow]:
+    """As older recordings over scenarios hold them: the name stands first."""
+    for one in flows:
+        one.metadata["case"], one.comment = {"name": name}, f"{name}: {one.comment}"
+    return flows
+
+
+async def test_the_name_of_a_scenario_moves_to_the_end() -> None:
+    """A row that begins with `killed: ` reads as if the turn had been killed."""
+    upstream, client = older(session())
+    client.comment = loaded._older_comment(client.metadata["relay"])
+    list(loaded.described(of_a_scenario([upstream, client], "killed")))
+    assert upstream.comment.startswith("↳ scripted-model") and upstream.comment.endswith(" · scenario killed")
+    assert client.comment == f"{flow_list.comment(client.metadata['relay'])} · scenario killed"
+
+
+async def test_it_moves_where_a_relay_of_today_put_it_first_too() -> None:
+    upstream, client = session().flows
+    flow_list.finish(client, client.metadata["relay"])
+    flow_list.finish_upstream(upstream, client.metadata["relay"])
+    expected = [f"{one.comment} · scenario killed" for one in (upstream, client)]
+    flows = of_a_scenario([upstream, client], "killed")
+    client.marked = ""
+    for _ in range(2):
+        list(loaded.described(flows))
+        assert [one.comment for one in flows] == expected and client.marked == ""
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+async def test_what_somebody_wrote_stays_in_a_scenarios_recording_too(is_told: bool) -> None:
     upstream, client = older(session())
     for one in (upstream, client):
-        one.metadata["case"] = {"name": "text"}
-        one.comment = f"text: {one.comment}" if one is upstream else "text: mine"
-    list(loaded.described([upstream, client]))
-    assert upstream.comment.startswith("text: ↳ scripted-model") and client.comment == "text: mine"
+        one.comment = "mine"
+        one.metadata |= {flow_list.WORDS: "role=client"} if is_told else {}
+    list(loaded.described(of_a_scenario([upstream, client], "text")))
+    assert (upstream.comment, client.comment) == ("text: mine", "text: mine")
 
 
 async def test_flows_of_others_and_of_today_are_left_alone() -> None:
@@ -162,7 +193,8 @@ async def test_nothing_is_lost_where_many_wait_or_the_file_is_cut(tmp_path: Path
 async def test_a_strangers_facts_do_no_harm(facts: dict[str, Any]) -> None:
     flow = tflow.tflow(resp=True)
     flow.metadata["relay"] = {"role": "client", "id": "x", **facts}
-    assert list(loaded.described([flow])) == [flow]
+    flow.metadata["case"], flow.comment = {"name": "text"}, "text: mine"
+    assert list(loaded.described([flow])) == [flow] and flow.comment == "text: mine"
 
 
 async def test_tools_that_count_bytes_read_the_file_as_it_is(proxy, tmp_path: Path) -> None:

@@ -298,7 +298,7 @@ def test_a_damaged_file_is_checked_up_to_the_damage(tmp_path: Path, capsys: pyte
     assert cli.main(["replay", str(path), "--check"]) == 1
     damaged, summary = capsys.readouterr().out.splitlines()
     assert damaged.startswith(f"{path} is damaged (") and damaged.endswith("what stands before that was checked")
-    assert summary == f"{path}: 1 of 1 turns are as recorded"
+    assert summary == f"{path}: 1 of 1 turn is as recorded"
 
 
 def test_progress_is_told_on_standard_error(capsys: pytest.CaptureFixture[str]) -> None:

@@ -399,7 +399,7 @@ def test_progress_tells_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     session = Session().says("one")
     session.hears("1")
     _, _, said = exported([write(tmp_path / "a.flow", session.flows)])
-    assert said[0] == "0 MB, 1 turns, 0 conversations, 0 s"
+    assert said[0] == "0 MB, 1 turn, 0 conversations, 0 s"
 
 
 def test_bytes_that_only_look_like_an_answer_are_no_conversation_of_it(tmp_path: Path) -> None:

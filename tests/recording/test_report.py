@@ -83,6 +83,13 @@ def test_a_client_without_threads_has_no_turn_before(tmp_path: Path) -> None:
     assert numbers(report(tmp_path, failing(thread=""))) == [2]
 
 
+def test_a_folder_is_no_name_of_a_report(tmp_path: Path) -> None:
+    (tmp_path / "r").mkdir()
+    with pytest.raises(RecordingError, match=r"r is a folder; name a file in it, such as .*/r/report$"):
+        report(tmp_path, failing())
+    assert not list(tmp_path.glob("r.*"))
+
+
 def test_the_last_turns_can_be_asked_for(tmp_path: Path) -> None:
     assert numbers(report(tmp_path, failing(), last=1)) == [3]
     assert numbers(report(tmp_path, failing(), last=99, force=True)) == [1, 2, 3]

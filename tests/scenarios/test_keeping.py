@@ -90,7 +90,7 @@ def test_flows_tell_their_case(tmp_path: Path) -> None:
     for flow in kept(turn("a", 1.0), a_case(), CODEX, Places(tmp_path), whole=False):
         expected = {"name": "x", "codex": "0.169.0", "released": "2026-11-13", "shows": "what it shows"}
         assert flow.metadata["case"] == expected | {"trim": True, "all_tools": False}
-        assert flow.comment.startswith("x: ")
+        assert flow.comment.endswith("scenario x")
 
 
 def test_what_depends_on_luck_is_left_out(tmp_path: Path) -> None:

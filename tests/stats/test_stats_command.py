@@ -42,6 +42,14 @@ def test_json_holds_exact_numbers(tmp_path: Path) -> None:
     assert found["models"][0]["model"] == "deepseek-v4-flash" and found["models"][0]["cost_usd"] is None
 
 
+def test_a_session_of_a_split_second_is_drawn(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed (pip install -e '.[plot]')")
+    picture = tmp_path / "x.svg"
+    done = run(["stats", str(DEMO), "--plot", str(picture)], environment(tmp_path))
+    assert (done.returncode, done.stderr) == (0, f"{picture}  drawn\n")
+    assert picture.read_bytes().startswith(b"<?xml")
+
+
 def test_own_prices_are_read(tmp_path: Path) -> None:
     prices = tmp_path / "prices.toml"
     prices.write_text('["deepseek-*"]\ninput = 10\ncached = 1\noutput = 100\nhost = "127.*"\n')

@@ -41,6 +41,35 @@ def test_a_long_pause_takes_little_room_and_order_is_kept() -> None:
     assert places[4] - places[3] == pytest.approx(15)
 
 
+@pytest.mark.parametrize("start", [0.0, 1_780_000_000.37])
+@pytest.mark.parametrize("step", timeline._STEPS)
+def test_ticks_are_the_multiples_of_every_step(step: float, start: float) -> None:
+    for share in range(1, 200):
+        span = 0.05 * share * step
+        clock = Clock([turn(start, span)])
+        moments = list(timeline.round_moments(clock, step))
+        assert moments == [round(number * step, 6) for number in range(len(moments))]
+        assert moments[-1] <= clock.end + 1e-6 and moments[-1] + step > clock.end - 1e-6
+
+
+def test_every_length_of_a_session_has_some_ticks() -> None:
+    span = 0.005
+    while span < 40 * 86400:
+        for turns in ([turn(7.3, span)], [turn(7.3, span), turn(1e5 + 40 * span, span), turn(1e7, 0.03)]):
+            clock = Clock(turns)
+            step = timeline._step(clock.end)
+            moments = list(timeline.round_moments(clock, step))
+            assert 0.0 in moments and len(moments) <= 12 + len(clock.pauses), span
+            assert moments == sorted(set(moments))
+            assert not any(pause.start < clock.start + at < pause.end for pause in clock.pauses for at in moments)
+        span *= 1.13
+
+
+@pytest.mark.parametrize("turns", [[turn(1e300)], [turn(0.0), turn(1e15, 0.01)], [turn(100, 1e12)], [turn(1, 0.0)]])
+def test_times_that_no_clock_tells_can_be_drawn(turns: list[Turn], tmp_path: Path) -> None:
+    list(timeline.draw(session(*turns), tmp_path / "x.svg", "session.flow"))
+
+
 def test_turns_side_by_side_are_no_pause() -> None:
     assert Clock([turn(100, 500), turn(110), turn(590)]).pauses == []
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import pytest
+
 from addon.stats import Totals
 from addon.stats.table import as_json
 from addon.stats.totals import percentile
@@ -43,10 +45,30 @@ def test_tokens_times_and_cost_are_summed() -> None:
     whole = totals(facts(), facts(timings={"first_token": 1.5, "total": 4.0}), failed()).all()
     assert (whole.turns, whole.told, whole.tokens_in, whole.cached, whole.tokens_out) == (3, 2, 2000, 1200, 200)
     assert whole.hit_rate == 0.6
-    assert [percentile(whole.first_token, share) for share in (0.5, 0.95)] == [0.5, 1.5]
+    assert [percentile(whole.first_token, share) for share in (0.5, 0.95)] == [1.0, 1.5]
     assert percentile(whole.total, 0.5) == 2.0  # the failed turn took its time too
     assert whole.known_cost is not None and math.isclose(whole.known_cost, 2 * (400 * 3 + 600 * 0.3 + 100 * 15) / 1e6)
     assert whole.errors == {"server_error": 1} and whole.endings == {"failed": 1}
+
+
+@pytest.mark.parametrize(
+    ("times", "share", "expected"),
+    [
+        ([], 0.5, None),
+        ([3.0], 0.5, 3.0),
+        ([3.0], 0.95, 3.0),
+        ([4.0, 2.0], 0.5, 3.0),
+        ([4.0, 2.0], 0.95, 4.0),
+        ([1.0, 9.0, 2.0], 0.5, 2.0),
+        ([1.0, 2.0, 4.0, 9.0], 0.5, 3.0),
+        ([1.0, 2.0, 4.0, 9.0], 1.0, 9.0),
+        ([float(n) for n in range(1, 20)], 0.95, 19.0),
+        ([float(n) for n in range(1, 21)], 0.95, 19.5),
+        ([float(n) for n in range(1, 101)], 0.07, 7.5),  # 0.07 * 100 is more than 7 in floats
+    ],
+)
+def test_a_percentile_of_few_values(times: list[float], share: float, expected: float | None) -> None:
+    assert percentile(times, share) == expected
 
 
 def test_an_unknown_price_is_not_nothing() -> None:
@@ -148,7 +170,7 @@ def test_no_turn_yet_is_a_line_too() -> None:
 def test_sentences_tell_of_each_model_and_of_all() -> None:
     made = totals(facts(), failed(), facts("local-model", "127.0.0.1:8080"))
     assert made.sentences() == [
-        "kimi-k3: 2 turns, 1 failed · 1,000 in (60% cached), 100 out · 0.50 s first, 0.10 s (medians) · $0.0029",
+        "kimi-k3: 2 turns, 1 failed · 1,000 in (60% cached), 100 out · 0.50 s first, 1.05 s (medians) · $0.0029",
         "local-model: 1 turn · 1,000 in (60% cached), 100 out · 0.50 s first, 2.00 s (medians) · no price",
         "all: 3 turns, 1 failed · 2,000 in (60% cached), 200 out · 0.50 s first, 2.00 s (medians) · $0.0029+",
         "Not completed: failed 1",

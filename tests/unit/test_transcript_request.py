@@ -72,6 +72,12 @@ Tools:
     )
 
 
+def test_a_long_row_of_other_json_is_folded_and_that_is_said() -> None:
+    view = request_view({"note": "x" * 30_000 + "the end", "short": "y" * 300})
+    assert len(view) < 25_000
+    assert " characters left out here, sha " in view and view.count("y") == 300 and 'the end"' in view
+
+
 @pytest.mark.parametrize(
     ("case", "expected"),
     [

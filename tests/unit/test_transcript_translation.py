@@ -26,12 +26,15 @@ def view_of(case: str, turn: int, **told: Any) -> str:
 def test_each_item_stands_beside_the_message_it_went_into() -> None:
     assert view_of("patch", 2) == (
         """8 items -> 4 messages · 3.3 KB -> 2.2 KB
-nothing had to be left out or repaired
 
 Parameters:
   passed on: model: scripted-model, stream: true
-  left out, as in every turn: tool_choice, parallel_tool_calls,
-      reasoning.summary, store, include, prompt_cache_key, client_metadata
+  not sent, the default: tool_choice: auto, parallel_tool_calls: true
+  not sent, no part of Chat Completions: reasoning.summary, include,
+      client_metadata
+  not sent, for OpenAI alone: store
+  left out by the profile or an option: prompt_cache_key:
+      00000000-0000-4000-8000-000000000001
   (added for token counts)              -> stream_options: {include_usage: true}
 
 Tools:
@@ -87,13 +90,55 @@ def test_notes_and_repairs_come_first_with_their_reasons() -> None:
     assert "nothing had to be" not in view
 
 
-def test_the_translators_reason_stands_beside_the_parameter() -> None:
-    request = {"model": "m", "input": [], "text": {"verbosity": "low"}}
-    view = translation_view(
-        request, {"model": "m", "messages": []}, notes=["verbosity: left out, only one model has it"]
-    )
-    assert "text.verbosity: low" in view
-    assert "-> left out: only one model has it" in view
+@pytest.mark.parametrize("note", ["verbosity: left out, only one model has it", ""])
+def test_a_parameter_that_was_left_out_is_told_once(note: str) -> None:
+    request = {"model": "m", "input": [], "text": {"verbosity": "low"}, "prompt_cache_key": "k-1"}
+    notes = [note, "prompt_cache_key: left out, nobody reads it"] if note else []
+    view = translation_view(request, {"model": "m", "messages": []}, notes=notes)
+    assert "nothing had to be left out" not in view
+    assert (view.count("verbosity"), view.count("prompt_cache_key")) == (1, 1)
+    if note:
+        assert "  text.verbosity (low): left out, only one model has it\n" in view
+        assert "  prompt_cache_key (k-1): left out, nobody reads it\n" in view
+    else:
+        told = "left out by the profile or an option: text.verbosity: low, prompt_cache_key: k-1"
+        assert told in " ".join(view.split())
+
+
+def test_a_turn_that_lost_nothing_says_so() -> None:
+    request = {"model": "m", "input": [], "store": False, "tool_choice": "auto", "client_metadata": {"a": "b"}}
+    assert "nothing had to be left out or repaired\n" in translation_view(request, {"model": "m", "messages": []})
+
+
+def test_what_is_said_of_a_field_is_true_of_the_two_bodies() -> None:
+    fields = {"parallel_tool_calls": False, "tool_choice": "auto", "store": True, "include": [], "user": "u"}
+    request = {"model": "m", "input": [], "client_metadata": {"a": "b"}, **fields}
+    tools = [{"type": "function", "function": {"name": "f"}}]
+    chat = {"model": "m", "messages": []}
+
+    def rows(**more: Any) -> list[str]:
+        view = translation_view(request, chat | more)
+        return [line.strip() for line in section(view + "\n", "Parameters:").split("\n")]
+
+    assert "passed on: model: m, parallel_tool_calls: false" in rows(tools=tools, parallel_tool_calls=False)
+    assert "not sent, as there are no tools: parallel_tool_calls: false" in rows()
+    assert "left out by the profile or an option: parallel_tool_calls: false" in rows(tools=tools)
+    assert "not sent, the default: tool_choice: auto" in rows(tools=tools)
+    assert "not sent, for OpenAI alone: store, user" in rows()
+    assert "not sent, no part of Chat Completions: include, client_metadata" in rows()
+    sent = rows(store=True, client_metadata={"a": "b"})
+    assert "not sent, for OpenAI alone: user" in sent and "not sent, no part of Chat Completions: include" in sent
+
+
+@pytest.mark.parametrize("turn", TURNS, ids=lambda path: f"{path.parent.name}-{path.name}")
+def test_every_field_of_a_real_request_is_told_once(turn: Any) -> None:
+    request = body(turn.parent.name, int(turn.name[5:]))
+    made = translate_request(request)
+    view = translation_view(request, made.body, notes=made.notes)
+    end = view.index("\n\nTools:") if "\n\nTools:" in view else view.index("\n\nConversation:")
+    told = " ".join(view[:end].split())
+    for name in ("prompt_cache_key", "text.verbosity", "store", "include:", "reasoning.summary", "client_metadata"):
+        assert told.count(name) <= 1, name
 
 
 def test_renamed_and_added_parameters_are_told() -> None:
