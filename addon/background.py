@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Any, TextIO
 
 from addon import processes
+from addon.providers import KEY as WHOLE_KEY
 
 UPSTREAM = "https://openrouter.ai/api/v1"
 KEPT = 200  # lines of the log
@@ -169,6 +170,8 @@ def start(
     words = [f"--{name}={value}" for name, value in flags.items() if value]
     settings = [word for name, value in (options or {}).items() for word in ("--set", f"{name}={value}")]
     environment = {**os.environ, "PYTHONIOENCODING": "utf-8"}
+    if api_key and not WHOLE_KEY.fullmatch(api_key.strip()):
+        raise RelayError("api_key holds spaces or characters that a header can't carry; check how it was copied")
     if api_key:
         environment[_KEY] = api_key
     process = subprocess.Popen(

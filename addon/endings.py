@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import NoReturn
 from weakref import WeakSet
 
-from mitmproxy import ctx, http
+from mitmproxy import connection, ctx, http
 from mitmproxy.exceptions import AddonHalt
+from mitmproxy.flow import Error
 from mitmproxy.proxy.layers.http import HttpErrorHook
 
 from relay_translate.errors import one_line
 
 from . import compat, flow_list, keys, replies
+from .exchange import live
 
 _OF_AN_ANSWER = re.compile(r" ?\b(?:(?:status|error|tool|quirk|failover)=\S*|slow\b)")
 
+UNHEARD = 1.0  # seconds after which mitmproxy says no more of a client that has left
+
+_ending: set[asyncio.Task[None]] = set()
 _refused: WeakSet[http.HTTPFlow] = WeakSet()
 
 
@@ -44,6 +50,27 @@ async def error_instead(flow: http.HTTPFlow) -> NoReturn:
     every other flow that was killed; some take it for granted that there is an answer. Raises AddonHalt."""
     await ctx.master.addons.trigger_event(HttpErrorHook(flow))
     raise AddonHalt
+
+
+def was_of(flow: http.HTTPFlow, client: connection.Client) -> bool:
+    """Whether the flow came from this connection; a replay has none."""
+    return flow.client_conn.id == client.id and flow.is_replay is None
+
+
+def end_later(client: connection.Client) -> None:
+    """The client is gone. A turn whose connection to the provider is just being opened ends without a hook in mitmproxy
+    (measured with 11.0.2 and 12.3.1); it would be under way for good, with the key on its flow."""
+    task = asyncio.get_running_loop().create_task(_end(client), name="codex-relay turns of a client that left")
+    _ending.add(task)
+    task.add_done_callback(_ending.discard)
+
+
+async def _end(client: connection.Client) -> None:
+    await asyncio.sleep(UNHEARD)
+    for flow in [one for one in live if was_of(one, client) and not one.intercepted]:
+        flow.error = Error("Client disconnected.")
+        await ctx.master.addons.handle_lifecycle(HttpErrorHook(flow))
+        flow.live = False
 
 
 def refuse(flow: http.HTTPFlow, why: str) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from relay_translate import Profile, translate_error
 from relay_translate.catalog import ModelFacts, ModelListError, known_facts, read_model_list
 from relay_translate.errors import one_line
 
+from .nearest import nearest
 from .providers import Provider, Upstream, key_header
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ LIMIT = 4.0  # seconds; Codex waits five for the catalog
 LARGEST = 32 * 1024 * 1024  # bytes; the longest known list has three
 _SHORTEST_KEY = 8  # characters; what is shorter stands in any text
 _SCRUBBED = "[scrubbed]"
+_PATTERN = re.compile(r"[*?[]")
 
 for _noisy in ("httpx", "httpcore"):  # they log every request
     logging.getLogger(_noisy).setLevel(logging.WARNING)
@@ -66,6 +69,16 @@ def remembered(upstream: Upstream, model: str) -> ModelFacts | None:
 def listed(upstream: Upstream) -> frozenset[str]:
     """The models of the provider's last list; none when it gave none yet."""
     return _listed.get(upstream, frozenset())
+
+
+def not_listed(upstream: Upstream, model: str) -> str:
+    """`lists no such model`, with the nearest one; "" where the provider's last list has it, or does not tell."""
+    ids = listed(upstream)
+    # A gateway's list may hold patterns; some providers take a variant of a model behind a colon.
+    if not ids or any(map(_PATTERN.search, ids)) or ids & {model, model.partition(":")[0]}:
+        return ""
+    close = nearest(model, ids)
+    return "lists no such model" + (f"; did you mean {close}?" if close else "")
 
 
 def read(data: bytes, upstream: Upstream, profile_for: Callable[[str], Profile]) -> list[ModelFacts]:

@@ -19,6 +19,8 @@ from urllib.parse import urlsplit
 from relay_translate import Profile, find_profile
 from relay_translate.profiles import PROFILES
 
+from .nearest import nearest
+
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 KEY = re.compile(r"[\x21-\x7e]+")
@@ -137,8 +139,10 @@ def find_provider(text: str, environ: Mapping[str, str] = os.environ) -> Provide
     elif profile is not None:
         raise ProviderError(f"{name} has no address of its own; write {name}=https://YOUR-HOST/v1")
     else:
+        close = nearest(name.lower(), PROFILES)
         known = ", ".join(one.name for one in known_providers())
-        raise ProviderError(f"{name!r} is no known provider; known are {known}; another one is written NAME=URL")
+        advice = f"did you mean {close}? Another" if close else f"known are {known}; another"
+        raise ProviderError(f"{name!r} is no known provider; {advice} one is written NAME=URL")
     dialect = profile.name if profile else ""
     variable = (
         _variable_of(profile or find_profile(host=upstream.host), upstream)

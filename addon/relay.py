@@ -285,6 +285,8 @@ class Relay:
 
     def client_disconnected(self, client: connection.Client) -> None:
         compat.forget_client(client)
+        if any(endings.was_of(flow, client) for flow in exchange.live):
+            endings.end_later(client)
 
     def done(self) -> None:
         if compat.shutting_down():  # not when the script is reloaded, which turns survive

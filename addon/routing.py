@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,7 +13,6 @@ from relay_translate.request import map_model
 
 from . import model_lists
 from .cooling import Cooling, Rest, cooling
-from .nearest import nearest
 from .providers import Provider, Upstream
 from .settings import Settings
 
@@ -147,18 +146,9 @@ def unlisted(settings: Settings, targets: Iterable[Upstream]) -> list[str]:
     for target in targets if not settings.providers else list(targets)[:1]:
         for name, model in said.items():
             place = _place(settings, target, model)
-            if why := not_listed(place.model, model_lists.listed(place.upstream)):
+            if why := model_lists.not_listed(place.upstream, place.model):
                 found.append(f"{name}: {place.provider or place.upstream.authority} {why}")
     return found
-
-
-def not_listed(model: str, listed: Collection[str]) -> str:
-    """`lists no such model`, with the nearest one; "" where it does, or its list does not tell."""
-    # A gateway's list may hold patterns; some providers take a variant of a model behind a colon.
-    if not listed or any(map(_PATTERN_CHARACTERS.search, listed)) or {model, model.partition(":")[0]} & set(listed):
-        return ""
-    close = nearest(model, listed)
-    return "lists no such model" + (f"; did you mean {close}?" if close else "")
 
 
 def _place(settings: Settings, target: Upstream, mapped: str) -> Place:

@@ -236,7 +236,7 @@ def _model_map(value: str) -> dict[str, str]:
     option, mapped = "relay_model_map", dict[str, str]()
     for entry in _listed(value):
         pattern, equals, model = (part.strip() for part in entry.partition("="))
-        if not (pattern and equals and model):
+        if not (pattern and equals and model) or "=" in model:
             _wrong(option, value, f"{entry!r} is not client-model=upstream-model")
         if pattern in mapped:
             _wrong(option, value, f"{pattern!r} is mapped twice; keep one")

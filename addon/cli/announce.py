@@ -15,11 +15,12 @@ from mitmproxy import ctx
 from mitmproxy.addonmanager import Loader
 
 from addon.cli import engine, serving
-from addon.cli.announcement import Single, codex_words, described, served
+from addon.cli.announcement import codex_words, described
 from addon.model_lists import ListFailed, fetch
 from addon.providers import Provider
 from addon.served_models import trust
 from addon.settings import Settings
+from addon.stand_ins import Single, lists, served
 from relay_translate.errors import one_line
 
 logger = logging.getLogger(__name__)
@@ -51,8 +52,8 @@ class Announce:
                 logger.info("%s", line)
         for host, port in listening[:1]:
             logger.info("%s", codex_words(port, host, providers))
-        for provider in providers if ctx.options.announce_models else ():
-            task = asyncio.get_running_loop().create_task(self._models(provider))
+        for provider in providers if settings and ctx.options.announce_models else ():
+            task = asyncio.get_running_loop().create_task(self._models(provider, settings))
             self._asking.add(task)
             task.add_done_callback(self._asking.discard)
 
@@ -70,7 +71,7 @@ class Announce:
         with contextlib.suppress(NotImplementedError):  # Windows
             asyncio.get_running_loop().add_signal_handler(signal.SIGINT, stop)
 
-    async def _models(self, provider: Provider) -> None:
+    async def _models(self, provider: Provider, settings: Settings) -> None:
         name = provider.name or provider.upstream.authority
         try:
             models = await fetch(provider, trust=trust())
@@ -86,6 +87,7 @@ class Announce:
         shown = ", ".join(one_line(model.id) for model in models[:SHOWN])
         rest = f" and {len(models) - SHOWN} more" if len(models) > SHOWN else ""
         logger.info("models of %s: %s%s", name, shown or "none that holds conversations", rest)
+        lists.point_out(settings)
 
 
 addons = [Announce()]

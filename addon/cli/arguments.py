@@ -29,6 +29,8 @@ class Parser(argparse.ArgumentParser):
     def unknown(self, word: str) -> NoReturn:
         """End with the complaint that there is no such option."""
         known = self._option_string_actions
+        if word in MITMPROXYS and (self._subparsers is not None or self.get_default("passes_on")):
+            self.error(f"{word} is mitmproxy's; what is for it stands behind --, like this: {self.prog} -- {word} ...")
         # A beginning of three letters is one of a name; a shorter one is of many.
         begun = [name for name in known if len(word) > 4 and name.startswith(word)]
         close = begun[0] if begun else nearest(word, known, "--")
@@ -57,6 +59,12 @@ class Parser(argparse.ArgumentParser):
             close = nearest(word, known)
             self.error(f"there is no command {word}; {f'did you mean {close}?' if close else 'see --help'}")
         return word
+
+
+# Options of mitmproxy's that are given most, and none of ours.
+MITMPROXYS = frozenset({"--set", "-s", "--scripts", "-m", "--mode", "--listen-host", "--listen-port", "-p", "-w",
+                        "--save-stream-file", "-k", "--ssl-insecure", "-q", "--quiet", "-v", "--verbose", "--web-port",
+                        "--web-host"})  # fmt: skip
 
 
 def set_words(words: Sequence[str]) -> list[str]:

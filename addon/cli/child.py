@@ -15,6 +15,7 @@ if (_root := str(Path(__file__).resolve().parents[2])) not in sys.path:
     sys.path.append(_root)
 
 from addon import compat
+from addon.cli import engine
 from addon.cli.arguments import set_words
 from addon.nearest import nearest
 from addon.processes import WEB_PASSWORD
@@ -33,6 +34,7 @@ class Child:
     def running(self) -> None:
         """An error at this moment ends the start."""
         for complaint in complaints(sys.argv, compat.unknown_options(""), ctx.options.keys()):
+            engine.misused = True
             logger.error("%s", complaint)
 
 

@@ -29,9 +29,10 @@ def add(commands: Any) -> None:
     """Declare the command."""
     parser = commands.add_parser(
         "config",
-        usage="codex-relay config [-h] [--port PORT] [--provider NAME | --upstream URL | --providers A,B]\n"
-        "                          [--model MODEL] [--env-key NAME] [--codex-version VERSION] [--home DIR]\n"
-        "                          [--catalog-file PATH] [--write | --undo [--keep-changes]]",
+        usage="codex-relay config [-h] [--port PORT] [--bind ADDRESS]\n"
+        "                          [--provider NAME | --upstream URL | --providers A,B] [--model MODEL]\n"
+        "                          [--env-key NAME] [--codex-version VERSION] [--home DIR] [--catalog-file PATH]\n"
+        "                          [--write | --undo [--keep-changes]]",
         help="print the entry for Codex's config.toml, or write it there",
         description="Prints what Codex has to be told to use a relay that stays (codex-relay run needs none of it). "
         "--write merges it into config.toml, where comments and everything else stay as they are, and keeps the older "
@@ -42,6 +43,8 @@ def add(commands: Any) -> None:
     )
     choosing.add(parser)
     parser.add_argument("--port", type=port, help=f"where the relay listens ({PORT})")
+    parser.add_argument("--bind", type=environment.address, metavar="ADDRESS", help="and at which IP address (the "
+                        "relay's --bind)")  # fmt: skip
     parser.add_argument("--model", metavar="MODEL", help="the model (the first that calls tools)")
     parser.add_argument(
         "--env-key", metavar="NAME", help="Codex sends the key in this variable, for a relay that has none of its own"
@@ -80,7 +83,8 @@ def _take_variables(arguments: argparse.Namespace) -> None:
         raise UsageError(f"{_PORT} is 0, another port each time; name the one that the relay told: --port PORT")
     arguments.usual_port = given.get("port") or PORT
     arguments.port = arguments.port or arguments.usual_port
-    arguments.bind = given.get("bind") or environment.BIND
+    arguments.usual_bind = given.get("bind") or environment.BIND
+    arguments.bind = arguments.bind or arguments.usual_bind
 
 
 def _folder(home: Path, *, given: bool) -> Path:
@@ -125,6 +129,7 @@ def _relay_command(arguments: argparse.Namespace) -> list[str]:
     for name in ("provider", "upstream", "providers"):
         if value := getattr(arguments, name):
             where = [] if arguments.port == arguments.usual_port else ["--port", str(arguments.port)]
+            where += [] if arguments.bind == arguments.usual_bind else ["--bind", arguments.bind]
             return ["codex-relay", f"--{name}", value, *where]
     return []
 
@@ -239,6 +244,9 @@ def _undo(arguments: argparse.Namespace, file: ConfigFile) -> int:
     own_catalog = (arguments.catalog_file or file.path.parent / CATALOG).absolute()
     if arguments.keep_changes:
         return _take_out(file, own_catalog)
+    if _has_nothing(file, own_catalog):
+        print(f"{file.path} holds nothing of codex-relay; there is nothing to undo")
+        return 0
     left = config_file.undo(file)
     now = config_file.read(file.path.parent)
     print("\n".join(config_file.difference(file.text or "", now.text or "")))
@@ -247,6 +255,18 @@ def _undo(arguments: argparse.Namespace, file: ConfigFile) -> int:
     if left:
         _tell(f"codex-relay wrote it more than once; --undo again goes one further back ({left} left)")
     return 0
+
+
+def _has_nothing(file: ConfigFile, own_catalog: Path) -> bool:
+    """Whether codex-relay once wrote the file, and nothing of that is in it any more."""
+    from addon.codex import config_file
+
+    if config_file.is_last(file) or not config_file.backups(file):
+        return False
+    try:
+        return config_file.without(file, config_file.before_relay(file), own_catalog) == (file.text or "")
+    except config_file.ConfigFileError:  # `undo` has more to say about it
+        return False
 
 
 def _take_out(file: ConfigFile, own_catalog: Path) -> int:

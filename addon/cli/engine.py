@@ -9,6 +9,7 @@ from typing import Any
 
 INTERRUPTED = 130  # exit status, as a shell has it for Ctrl-C
 interrupted = False  # set by announce.py, which mitmproxy loads into this process
+misused = False  # set by child.py, when an option can't be meant
 
 
 def run(tool: str, options: Sequence[str]) -> int:
@@ -17,7 +18,10 @@ def run(tool: str, options: Sequence[str]) -> int:
 
     sys.argv = [tool, *options]  # what mitmproxy names itself by, and where it looks for options of old versions
     plain_output()
-    getattr(main, tool)(list(options))
+    try:
+        getattr(main, tool)(list(options))
+    except SystemExit as ended:
+        raise SystemExit(2 if misused else ended.code) from None
     return INTERRUPTED if interrupted else 0
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
@@ -43,7 +43,7 @@ def listen_port(text: str) -> int:
     return int(text)
 
 
-def _address(text: str) -> str:
+def address(text: str) -> str:
     try:
         return str(ip_address(text.strip("[]"))) if text != "localhost" else BIND
     except ValueError:
@@ -88,7 +88,7 @@ def _model_map(text: str) -> str:
     pairs = []
     for entry in filter(None, (part.strip() for part in text.split(","))):
         source, _, target = (part.strip() for part in entry.partition("=" if "=" in entry else ":"))
-        if not (source and target):
+        if not (source and target) or "=" in target:
             raise _wrong(text, f"holds {entry!r}; write SOURCE=TARGET, such as gpt-5*=deepseek-chat")
         pairs.append(f"{source}={target}")
     return ",".join(pairs)
@@ -159,7 +159,7 @@ SETTINGS = (
     _s("fallback", WHERE, "MODELS", "models that take over while one fails, in order", option="relay_fallback"),
     _s("profile", WHERE, "NAME|FILE", "the provider's dialect, when its host does not tell", option="relay_profile"),
     _s("port", LISTEN, "PORT", f"the port, 0 for a free one ({PORT})", listen_port),
-    _s("bind", LISTEN, "ADDRESS", f"the IP address; 0.0.0.0 lets other machines connect ({BIND})", _address),
+    _s("bind", LISTEN, "ADDRESS", f"the IP address; 0.0.0.0 lets other machines connect ({BIND})", address),
     _s("model-map", ASK, "MAP", "ask for another model: gpt-5*=deepseek-chat,... (= or :)", _model_map,
        option="relay_model_map"),
     _s("upstream-extra-params", ASK, "JSON", "an object merged over every chat request", _object,
@@ -213,9 +213,36 @@ def _with_flags(complaint: str, sources: Mapping[str, str] = MappingProxyType({}
     return complaint
 
 
-def settled(flags: Mapping[str, Any], environ: Mapping[str, str]) -> Given:
-    """Flags (by setting, read already) and variables. Raises UsageError that names the variable."""
-    values, sources = dict(flags), {name: f"--{name}" for name in flags}
+def taken(words: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
+    """(settings, the other words): a relay's option among mitmproxy's words says what the flag for it would, and wins
+    over variables and defaults as that does. Raises UsageError."""
+    by_option = {setting.option: setting for setting in SETTINGS if setting.option}
+    values, rest, following = dict[str, Any](), list[str](), iter(words)
+    for word in following:
+        assignment = next(following, "") if word == "--set" else word.removeprefix("--set=")
+        name, equals, text = assignment.partition("=")
+        is_set = word == "--set" or assignment != word
+        if is_set and equals and (setting := by_option.get(name)):
+            if setting.name in values:
+                raise UsageError(f"--set {name} is given twice; keep one")
+            try:
+                values[setting.name] = _reader(setting)(text)
+            except argparse.ArgumentTypeError as error:
+                raise UsageError(f"--set {name}: {error}") from None
+        else:
+            rest += [word, assignment] if word == "--set" and assignment else [word]
+    return values, rest
+
+
+def settled(
+    flags: Mapping[str, Any], environ: Mapping[str, str], passed: Mapping[str, Any] = MappingProxyType({})
+) -> Given:
+    """Flags (by setting, read already), what `taken` gave, and variables. Raises UsageError that names the variable."""
+    sources = {name: f"--{name}" for name in flags} | {name: f"--set {_BY_NAME[name].option}" for name in passed}
+    if both := sorted(flags.keys() & passed.keys()):
+        raise UsageError(f"--{both[0]} and {sources[both[0]]} say the same; keep one of them")
+    values: dict[str, Any] = {**flags, **passed}
+    flags = dict(values)
     by_flag = any(name in flags for name in _WHICH)
     for setting in SETTINGS:
         text = environ.get(setting.variable, "").strip()

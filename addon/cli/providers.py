@@ -76,7 +76,7 @@ def _chosen(name: str, known: Mapping[str, Known]) -> Known:
         return Known(profile.name, profile.label, "", profile.key_variable)
     names = [name for name in PROFILES if name not in _NO_ADDRESS]
     close = nearest(name, names)
-    advice = f"did you mean {close}?" if close else f"known are {', '.join(sorted(names))}."
+    advice = f"did you mean {close}?" if close else f"known are {', '.join(known)}."
     raise UsageError(f"{name!r} is no known provider; {advice} Any other one works by its URL: --upstream URL")
 
 

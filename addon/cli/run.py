@@ -11,6 +11,7 @@ import re
 import secrets
 import shlex
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Mapping
@@ -18,7 +19,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from addon.cli import choosing, serving
+from addon.cli import choosing, serving, terminal
+from addon.cli.arguments import set_words
 from addon.cli.serving import ServeError, UsageError
 from addon.cli.signals import passed_on
 from addon.processes import WEB_PASSWORD
@@ -31,6 +33,7 @@ CHILD = Path(__file__).with_name("child.py")
 START_LIMIT = 60.0  # seconds until the relay listens
 NO_KEY = "CODEX_RELAY_NO_KEY"  # a variable for a Codex that can be given a key in no other way; it holds none
 LOG_TAIL = 15  # lines
+CODEX_PATIENCE = 3.0  # seconds that Codex may take to end when its relay has
 _ROUTINE = re.compile(r"\bclient (dis)?connect$|\blistening at |Loading script |Bad HTTP request")
 
 
@@ -69,6 +72,7 @@ class Session:
     choice: choosing.Chosen
     program: Path
     port: int
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)  # for the relay alone
     token: str = field(default_factory=lambda: secrets.token_urlsafe(12), repr=False)  # mitmweb's password
     web_port: int = 0
     folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="codex-relay-run-")).resolve())
@@ -115,10 +119,11 @@ def _run(arguments: argparse.Namespace) -> int:
         words = shlex.join([*arguments.misplaced, *arguments.passed_on])
         raise UsageError(f"what is for Codex stands behind --, like this: codex-relay run -- {words}")
     choice = choosing.by_words(arguments) or choosing.by_environment()
+    choice, variables = _with_key(choice, arguments)
     choosing.check_key(choice)
     if arguments.record:
         check_file(arguments.record, may_exist=False, remedy="remove it, or name another file")
-    session = Session(arguments, choice, find_program(arguments.codex or ""), processes.free_port())
+    session = Session(arguments, choice, find_program(arguments.codex or ""), processes.free_port(), variables)
     session.web_port = processes.free_port() if arguments.web else 0
     try:
         return asyncio.run(demo.cancellable(_play(session), Screen()))
@@ -129,6 +134,22 @@ def _run(arguments: argparse.Namespace) -> int:
             session.tell(f"the relay's log is {session.log}")
         else:
             shutil.rmtree(session.folder, ignore_errors=True)
+
+
+def _with_key(choice: choosing.Chosen, arguments: argparse.Namespace) -> tuple[choosing.Chosen, dict[str, str]]:
+    """A key that was set as the relay's option, taken out of its words: everybody on the machine sees those. Gives the
+    choice with it, and the variable that it stands in. Raises UsageError."""
+    keys = [setting for setting in arguments.set if setting.startswith("relay_api_key=")]
+    if not keys or not (text := keys[-1].partition("=")[2].strip()):
+        return choice, {}
+    if choice.several:
+        raise UsageError(
+            "--set relay_api_key can't be meant for several providers; each has its own: NAME#KEY_VARIABLE"
+        )
+    arguments.set = [setting for setting in arguments.set if setting not in keys]
+    name = choosing.named_variable(text, os.environ)
+    first = replace(choice.providers[0], variable=name or choosing.KEY, key=os.environ.get(name, "") if name else text)
+    return replace(choice, providers=(first,)), {} if name else {choosing.KEY: text}
 
 
 def find_program(wanted: str) -> Path:
@@ -149,10 +170,11 @@ async def _play(session: Session) -> int:
             session.tell(f"mitmweb: {session.web}")
         session.tell(start.summary)
         session.explain(serving.for_showing(start.command))
-        status = await _codex(start)
+        status = await _codex(start, relay)
         if relay.returncode is not None:
             last = "\n".join(_lines(session.log)[-LOG_TAIL:])
             session.tell(f"the relay ended while Codex ran (status {relay.returncode}); the end of its log:\n{last}")
+            return status or 1
         return status
 
 
@@ -166,7 +188,7 @@ async def _relay(session: Session) -> AsyncIterator[asyncio.subprocess.Process]:
 
     options = _relay_options(session)
     command = processes.mitmproxy_tool("mitmweb" if session.web else "mitmdump", *options)
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
+    environment = {**os.environ, **session.variables, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
     if session.web:
         environment[WEB_PASSWORD] = session.token
     session.explain(f"log {session.log}")
@@ -229,6 +251,8 @@ async def _prepared(session: Session) -> Start:
         base_url=session.base_url, codex=version, title=session.choice.title, key_variable=NO_KEY if old else ""
     )
     offer = await choosing.ask(session.choice, _relay_options(session))
+    for doubt in _doubts(session):
+        session.tell(f"note: {doubt}")
     is_listed = bool(named and offer.find(named))
     if named:
         for failure in offer.failures:
@@ -250,6 +274,27 @@ async def _prepared(session: Session) -> Start:
     provider, chosen = session.choice.described, "" if named else " (the first with tools, see --model)"
     summary = f"{provider}, {entry.model}{chosen}, Codex {text or 'of a version it does not tell'}"
     return Start([str(session.program), *words, *session.codex_words], environment, summary)
+
+
+def _doubts(session: Session) -> list[str]:
+    """Names of models that no list has which was just asked for; the relay's own words are in a log that goes."""
+    from mitmproxy.exceptions import OptionsError
+
+    from addon import model_lists, options, routing, settings
+
+    first, named = session.choice.providers[0], session.named_model
+    pairs = (setting.partition("=") for setting in set_words(_relay_options(session)))
+    values = {name: default for name, (default, _) in options.OPTIONS.items()}
+    values |= {name: value for name, _, value in pairs if name in values}
+    try:
+        parsed = settings.parse(values, [first.upstream], {**os.environ, **session.variables})
+    except OptionsError:  # the relay has more to say about it
+        return []
+    found = routing.unlisted(parsed, [first.upstream])
+    place = routing.place_for(parsed, first.upstream, named)
+    if named and (why := model_lists.not_listed(place.upstream, place.model)):
+        found.append(f"model {named}: {place.provider or place.upstream.authority} {why}")
+    return [line.replace("relay_fallback", "--fallback") if session.arguments.fallback else line for line in found]
 
 
 def _users_table() -> dict[str, Any]:
@@ -295,13 +340,33 @@ def _no_proxy(environ: Mapping[str, str]) -> dict[str, str]:
     return {"NO_PROXY": value, "no_proxy": value}
 
 
-async def _codex(start: Start) -> int:
-    """Codex on our own terminal and in our own process group, so that keys, sizes and Ctrl-Z are between those two."""
-    with passed_on() as forward:
+async def _codex(start: Start, relay: asyncio.subprocess.Process | None = None) -> int:
+    """Codex on our own terminal and in our own process group, so that keys, sizes and Ctrl-Z are between those two.
+    It ends with the relay: without one it would try to reach it for ever. Then the status is 1."""
+    with passed_on() as forward, terminal.kept() as restore:
         try:
             process = await asyncio.create_subprocess_exec(*start.command, env=start.environment)
         except OSError as error:
             raise ServeError(f"{start.command[0]} can't be started: {error.strerror or error}") from None
         forward(process)
-        status = await process.wait()
+        ends = [asyncio.ensure_future(one.wait()) for one in (process, relay) if one is not None]
+        try:
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in ends:
+                one.cancel()
+        if process.returncode is None:
+            await _end(process)
+            restore()
+            return 1
+        status = process.returncode
     return status if status >= 0 else 128 - status
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    for kind in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(kind)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), CODEX_PATIENCE)
+            return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,9 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from addon.cli import choosing, environment, serving
+from addon.cli.arguments import set_words
 from addon.cli.choosing import KEY
 from addon.cli.environment import BIND, UPSTREAM, Given
 from addon.cli.serving import PORT, ServeError, UsageError
+from addon.providers import KEY as WHOLE_KEY
 
 if TYPE_CHECKING:
     from addon.providers import Provider
@@ -70,7 +73,7 @@ def given_options(arguments: argparse.Namespace) -> list[str]:
 class Plan:
     """One start. providers: with the keys that are known here. several: as written, "" for one.
     key: the relay's own as mitmproxy's option has it (env:NAME); "" when the client's is passed on.
-    variables: to be set for mitmproxy."""
+    variables: to be set for mitmproxy. rest: what is passed on to it beside the relay's own settings."""
 
     given: Given
     providers: tuple[Provider, ...]
@@ -80,6 +83,7 @@ class Plan:
     bind: str = BIND
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
     notes: tuple[str, ...] = ()
+    rest: tuple[str, ...] = ()
 
     @property
     def first(self) -> Provider:
@@ -95,11 +99,12 @@ class Plan:
 def plan(arguments: argparse.Namespace, environ: Mapping[str, str] = os.environ) -> Plan:
     """What the flags and variables come to. Raises UsageError, one line with the remedy."""
     flags, words = environment.flags_of(arguments), vars(arguments)
+    passed, rest = environment.taken(words.get("passed_on", ()))
     if positional := words.get("positional"):
         flags["upstream"] = _positional(positional, flags)
     if "start model-catalog" in words and "start print-config" not in words:
         raise UsageError("--model-catalog goes with --print-config; a running relay tells Codex its models itself")
-    given = environment.settled(flags, environ)
+    given = environment.settled(flags, environ, passed)
     notes = list(given.notes)
     if "start model-template" in words:
         notes.append("--model-template is not needed: models are described by what is known of them")
@@ -114,6 +119,7 @@ def plan(arguments: argparse.Namespace, environ: Mapping[str, str] = os.environ)
         port=PORT if port == "" else port,
         bind=given.get("bind") or BIND,
         notes=(*notes, *made.notes),
+        rest=tuple(rest),
     )
 
 
@@ -173,7 +179,7 @@ def _source(given: Given) -> str:
 def _no_single_key(given: Given) -> tuple[str, ...]:
     source = given.sources.get("api-key", "")
     if source.startswith("--"):
-        raise UsageError("--api-key can't be meant for several providers; each has its own variable: NAME#KEY_VARIABLE")
+        raise UsageError(f"{source} can't be meant for several providers; each has its own variable: NAME#KEY_VARIABLE")
     return (f"{source} is not used: with several providers each has its own key",) if source else ()
 
 
@@ -186,6 +192,10 @@ def _key(given: Given, environ: Mapping[str, str]) -> tuple[str, dict[str, str]]
     name = choosing.named_variable(text, environ)
     if text.startswith(("$", "env:")) and not choosing.VARIABLE.fullmatch(name):
         raise UsageError(f"{source}: what follows $ or env: is not the name of an environment variable")
+    if not name and not WHOLE_KEY.fullmatch(text):
+        raise UsageError(
+            f"{source}: the key holds spaces or characters that a header can't carry; check how it was copied"
+        )
     if not name:
         return f"env:{KEY}", {KEY: text}
     if not environ.get(name, "").strip():
@@ -224,12 +234,12 @@ def run(arguments: argparse.Namespace) -> int:
     for note in made.notes:
         print(f"codex-relay: note: {note}", file=sys.stderr)
     if "start print-config" in vars(arguments):
-        return _print_config(made, getattr(arguments, "start model-catalog", None), arguments.passed_on)
+        return _print_config(made, getattr(arguments, "start model-catalog", None), made.rest)
     if "#" in (made.given.get("provider") or "") and not made.providers[0].key and not made.key:
         from addon.providers import missing_key
 
         raise UsageError(missing_key(made.providers[0]))  # it was named on purpose
-    passed_on = arguments.passed_on
+    passed_on = made.rest
     serving.check_folder(passed_on)
     serving.check_port(made.port, passed_on, made.bind)
     _check(made, passed_on)
@@ -251,12 +261,21 @@ def _check(made: Plan, passed_on: Sequence[str]) -> None:
     from addon import options, settings
 
     values = {name: default for name, (default, _) in options.OPTIONS.items()}
+    passed = _passed(passed_on)
     try:
-        settings.parse(values | made.options(), [made.first.upstream], os.environ)
+        settings.refuse_unknown(name for name in passed if name not in options.WATCHED)
+        passed.pop(options.PATTERNS, None)  # it may be given often
+        settings.parse(values | made.options() | passed, [made.first.upstream], os.environ)
     except OptionsError as error:
         raise UsageError(made.given.in_users_words(str(error))) from None
     if (path := made.given.get("record")) and not any(word in ("-w", "--save-stream-file") for word in passed_on):
         _check_recording(path)
+
+
+def _passed(words: Sequence[str]) -> dict[str, str]:
+    """The relay's options that mitmproxy's words set."""
+    pairs = (setting.partition("=") for setting in set_words(words))
+    return {name: value for name, _, value in pairs if name.startswith("relay_")}
 
 
 def _check_recording(path: Path) -> None:
@@ -282,7 +301,7 @@ def _mitmproxy_options(made: Plan, passed_on: Sequence[str]) -> list[str]:
     words = ["-s", str(demo.relay_script()), "--mode", f"reverse:{scheme}://{upstream.authority}@{made.port}"]
     if not any("listen-host" in word or "listen_host" in word for word in passed_on):
         words += ["--listen-host", made.bind]
-    options = made.options()
+    options = {name: value for name, value in made.options().items() if name not in _passed(passed_on)}
     if (level := environment.verbosity(os.environ)) and not any("termlog_verbosity" in word for word in passed_on):
         options["termlog_verbosity"] = level
     if path := made.given.get("record"):
@@ -307,21 +326,18 @@ def _web(passed_on: Sequence[str]) -> list[str]:
 
 def _hide_key(arguments: argparse.Namespace) -> None:
     """Start again with a key of the command line in a variable, out of the list of processes."""
-    key = environment.flags_of(arguments).get("api-key", "")
+    passed, _ = environment.taken(arguments.passed_on)
+    key = {**environment.flags_of(arguments), **passed}.get("api-key", "")
     own = sys.argv[1:]
     if os.name != "posix" or not key or os.environ.get(KEY) != key or sys.orig_argv[-len(own) :] != own:
         return
-    end = own.index("--") if "--" in own else len(own)
-    kept, words = [], iter(own[:end])
-    for word in words:
-        if word == "--api-key":
-            next(words, None)
-        elif not word.startswith("--api-key="):
-            kept.append(word)
-    if kept == own[:end]:
+    # It stays a key that the command line names: one in the variable alone could be another place's.
+    said = re.compile(rf"(?P<how>--api-key=|(--set=)?relay_api_key=)?{re.escape(key)}")
+    named = [rf"{found['how'] or ''}env:{KEY}" if (found := said.fullmatch(word)) else word for word in own]
+    if named == own:
         return  # called with other arguments than the process has
     before = sys.orig_argv[1 : len(sys.orig_argv) - len(own)]
-    os.execv(sys.executable, [sys.executable, *before, *kept, *own[end:]])
+    os.execv(sys.executable, [sys.executable, *before, *named])
 
 
 # --- Codex's configuration --------------------------------------------------------------------------------------------

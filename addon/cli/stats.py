@@ -53,6 +53,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from addon.stats import Totals, timeline
     from addon.stats.reading import Reading
     from addon.stats.table import as_json
+    from relay_translate.transcript import count
 
     if arguments.plot:
         timeline.check(arguments.plot, arguments.file)
@@ -63,7 +64,7 @@ def _run(arguments: argparse.Namespace) -> int:
             session.add(flow)
     if not totals:
         raise RecordingError(
-            f"{arguments.file} holds {reading.flows} flows but no turn that the relay has recorded; "
+            f"{arguments.file} holds {count(reading.flows, 'flow')} but no turn that the relay has recorded; "
             "record with `mitmdump -s addon/relay.py -w FILE` or `codex-relay record FILE`"
         )
     print(json.dumps(as_json(totals), indent=2) if arguments.json else "\n".join(totals.lines()))

@@ -310,7 +310,7 @@ def undo(file: ConfigFile) -> int:
     Raises ConfigFileError when the file was never written, or somebody has changed it since."""
     if not (kept := backups(file)):
         raise ConfigFileError(f"{file.path} was not written by codex-relay: there is no backup beside it")
-    ours = [path for path in kept if f"-{_digest(file.text or '')}" in path.name]
+    ours = _of_text(file)
     if not ours:
         raise ConfigFileError(
             f"{file.path} was changed since codex-relay wrote it (Codex itself does that); "
@@ -324,6 +324,15 @@ def undo(file: ConfigFile) -> int:
             _replace(file.real, backup.read_bytes().decode(), stat.S_IMODE(file.real.stat().st_mode))
         backup.unlink()
     return len(kept) - 1
+
+
+def is_last(file: ConfigFile) -> bool:
+    """Whether the file is as `write` left it, so that `undo` can put the older one back."""
+    return bool(_of_text(file))
+
+
+def _of_text(file: ConfigFile) -> list[Path]:
+    return [path for path in backups(file) if f"-{_digest(file.text or '')}" in path.name]
 
 
 def before_relay(file: ConfigFile) -> Json:

@@ -47,6 +47,8 @@ def test_a_relay_that_does_not_come_up_says_why_in_its_own_words() -> None:
     assert f"ended with status 1:\ncodex-relay: Cannot listen on port {port}: " in str(busy.value)
     with pytest.raises(RelayError, match="'nowhere': not an http or https URL"):
         start(port=0, upstream="nowhere")
+    with pytest.raises(RelayError, match="api_key holds spaces or characters"):
+        start(port=0, upstream="http://127.0.0.1:9", api_key="two words")
 
 
 def child(code: str) -> RelayProcess:

@@ -222,14 +222,16 @@ def test_a_file_changed_since_is_not_undone_but_can_be_cleared(home: Path, capsy
     assert tomllib.loads(path.read_text()) == tomllib.loads(MINE) | {"projects": {"/p": {"trust_level": "trusted"}}}
 
 
-def test_what_was_cleared_does_not_come_back_and_comments_stay(home: Path) -> None:
+def test_what_was_cleared_does_not_come_back_and_comments_stay(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = home / "config.toml"
     config(home, "--write")
     path.write_text(path.read_text() + '\n# my servers, keep\n[mcp_servers.x]\ncommand = "true"\n# and this\n')
     assert config(home, "--undo", "--keep-changes") == 0
     cleared = path.read_text()
     assert cleared == MINE.rstrip("\n") + '\n\n# my servers, keep\n[mcp_servers.x]\ncommand = "true"\n# and this\n'
-    assert config(home, "--undo") == 1
+    capsys.readouterr()
+    assert config(home, "--undo") == 0
+    assert "holds nothing of codex-relay; there is nothing to undo\n" in capsys.readouterr().out
     assert path.read_text() == cleared
 
 
@@ -333,6 +335,10 @@ def test_the_variables_of_the_relay_count_here_too(
     printed = capsys.readouterr()
     assert tomllib.loads(printed.out)["model_providers"]["relay"]["base_url"] == "http://127.0.0.1:5000/v1"
     assert printed.err.endswith("--port 5000\n")
+    assert asked(*words, "--bind", "::1", "--provider", f"x={provider.url}") == 0
+    printed = capsys.readouterr()
+    assert tomllib.loads(printed.out)["model_providers"]["relay"]["base_url"] == f"http://[::1]:{port}/v1"
+    assert printed.err.endswith("--bind ::1\n")
     monkeypatch.setenv("CODEX_RELAY_PORT", "0")
     assert asked(*words) == 2
     assert "CODEX_RELAY_PORT is 0, another port each time" in capsys.readouterr().err

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import argparse
 from typing import Any
 
 import pytest
 
 from addon.cli import command_parser, environment, start
-from addon.cli.announcement import codex_words, described, served
+from addon.cli.announcement import codex_words, described
 from addon.cli.serving import UsageError
 from addon.cli.start import Plan
 from addon.history import Limits, parse
 from addon.providers import parse_providers, parse_upstream
 from addon.settings import Settings
+from addon.stand_ins import served
 
 
 def planned(*words: str, **variables: str) -> Plan:
@@ -63,6 +65,17 @@ def test_a_flag_wins_over_its_variable() -> None:
 def test_a_flag_that_says_where_wins_over_all_variables_that_do() -> None:
     plan = planned("--upstream", "http://b.example", CODEX_RELAY_PROVIDERS="x=http://c.example,y=http://d.example")
     assert plan.options() == {"relay_upstream": "http://b.example"}
+
+
+def test_a_relays_option_that_is_passed_on_wins_over_variables_and_defaults() -> None:
+    words = command_parser().parse_args(["--port", "1"])
+    words.passed_on = ["--set", "relay_providers=x=http://a.example", "--set=relay_fallback=x/m", "-s", "y.py", "--set"]
+    plan = start.plan(words, {"CODEX_RELAY_UPSTREAM": "http://b.example", "CODEX_RELAY_FALLBACK": "n"})
+    assert plan.options() == {"relay_providers": "x=http://a.example", "relay_fallback": "x/m"}
+    assert plan.rest == ("-s", "y.py", "--set")
+    words.passed_on = ["--set", "relay_fallback=m"]
+    with pytest.raises(UsageError, match="--fallback and --set relay_fallback say the same; keep one of them"):
+        start.plan(argparse.Namespace(**vars(words), **{"start fallback": "n"}), {})
 
 
 def test_an_empty_variable_is_unset_and_an_empty_flag_is_none() -> None:
@@ -241,6 +254,19 @@ def test_whose_key_is_used_is_told_and_codex_is_told_to_send_it(monkeypatch: pyt
     own = told(url, monkeypatch, key="secret-word")
     assert "key" not in own.replace("--env-key", "")
     assert "secret-word" not in unused + own
+
+
+@pytest.mark.parametrize(
+    ("host", "words"),
+    [
+        ("127.0.0.1", "--write  "),
+        ("0.0.0.0", "--write  "),
+        ("::1", "--write --bind ::1 "),
+        ("::", "--write --bind :: "),
+    ],
+)
+def test_where_it_listens_is_in_the_words_for_codex(host: str, words: str) -> None:
+    assert words in codex_words(4444, host, [])
 
 
 def test_each_of_several_providers_is_told() -> None:

@@ -62,6 +62,9 @@ def test_a_name_that_nobody_has_is_one_line(capsys: pytest.CaptureFixture[str]) 
     printed = capsys.readouterr().err
     assert printed.startswith("codex-relay: 'depseek' is no known provider; did you mean deepseek?")
     assert len(printed.splitlines()) == 1
+    assert cli.main(["providers", "zzz"]) == 2
+    named = capsys.readouterr().err.partition("known are ")[2].partition(".")[0].split(", ")
+    assert named == [one.name for one in known_providers()], "as in the table"
 
 
 def test_levels_are_the_providers_own_words() -> None:

@@ -10,12 +10,9 @@ import ssl
 import subprocess
 import sys
 import time
-import tomllib
 import urllib.request
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +25,10 @@ from cryptography.x509.oid import NameOID
 from addon.cli import choosing
 from addon.cli.choosing import by_environment
 from addon.cli.serving import ServeError, trust_of
-from addon.codex.entry import Entry
-from addon.codex.overrides import entry_id, model_in, past_the_file, profile_in
 from addon.model_lists import Trust
 from tests.cli.listing import KEY, Provider, provider
 from tests.cli.running import REPOSITORY, dispositions, environment, left_running, processes_of, run, started
+from tests.cli.test_overrides import settings_of
 
 __all__ = ["provider"]  # pytest takes it from here
 
@@ -87,12 +83,6 @@ def with_codex(folder: Path, version: str = "0.169.0", **more: str) -> dict[str,
     program.chmod(0o755)
     env = environment(folder, **more)
     return {**env, "PATH": f"{tools}:{env['PATH']}"}
-
-
-def settings_of(words: list[str]) -> dict[str, Any]:
-    """What the -c words say, as one table."""
-    assigned = [word for before, word in pairwise(words) if before == "-c"]
-    return tomllib.loads("\n".join(assigned))
 
 
 def test_codex_gets_the_relay_a_model_and_its_own_words_and_no_key(tmp_path: Path, provider: Provider) -> None:
@@ -210,8 +200,33 @@ def test_a_key_among_the_options_is_not_told(tmp_path: Path, provider: Provider)
     words = ["run", "--upstream", provider.url, "--verbose", "--set", f"relay_api_key={KEY}"]
     done = run([*words, "--", "-c", f"model_providers.x.experimental_bearer_token={KEY}"], with_codex(tmp_path))
     assert done.returncode == 0, done.stderr
-    assert "relay_api_key=..." in done.stderr
+    assert "relay_api_key=env:CODEX_RELAY_API_KEY" in done.stderr
     assert KEY not in done.stderr
+    assert "CODEX_RELAY_API_KEY" not in json.loads(done.stdout)["environment"]
+    assert set(provider.asked) == {f"Bearer {KEY}"}
+
+
+def test_a_key_among_the_options_is_on_no_command_line_of_the_relay(tmp_path: Path, provider: Provider) -> None:
+    env = with_codex(tmp_path, SECONDS="60")
+    given = ["run", "--upstream", provider.url, "--model", "worker", "--set", f"relay_api_key={KEY}"]
+    with started(given, env) as process:
+        assert process.stdout is not None
+        json.loads(process.stdout.readline())
+        relays = [words for words in processes_of(tmp_path).values() if "mitmdump" in words]
+        assert len(relays) == 1 and KEY not in relays[0]
+        process.terminate()
+
+
+def test_a_model_that_nobody_lists_is_pointed_out_with_the_nearest(tmp_path: Path, provider: Provider) -> None:
+    words = ["run", "--upstream", provider.url, "--model", "wroker", "--fallback", "worker,nix"]
+    done = run([*words, "--set", "relay_model_map=gpt-5*=talkre"], with_codex(tmp_path))
+    assert done.returncode == 0, done.stderr
+    where = provider.url.removeprefix("http://").removesuffix("/v1")
+    assert [line for line in done.stderr.splitlines() if "no such model" in line] == [
+        f"codex-relay: note: --fallback: nix: {where} lists no such model",
+        f"codex-relay: note: relay_model_map: gpt-5*=talkre: {where} lists no such model; did you mean talker?",
+        f"codex-relay: note: model wroker: {where} lists no such model; did you mean worker?",
+    ]
 
 
 def test_a_refused_key_is_told_before_codex_starts(tmp_path: Path, provider: Provider) -> None:
@@ -268,6 +283,22 @@ def test_the_password_of_mitmweb_stands_on_no_command_line(tmp_path: Path, provi
         process.terminate()
 
 
+def test_without_its_relay_codex_is_ended_and_the_reason_told(tmp_path: Path, provider: Provider) -> None:
+    env = with_codex(tmp_path, SECONDS="60")
+    with started(["run", "--upstream", provider.url, "--model", "worker"], env) as process:
+        assert process.stdout is not None
+        json.loads(process.stdout.readline())
+        (relay,) = [pid for pid, words in processes_of(tmp_path).items() if "mitmdump" in words]
+        os.kill(relay, signal.SIGKILL)
+        begin = time.monotonic()
+        _, errors = process.communicate()
+    assert process.returncode == 1
+    assert time.monotonic() - begin < 20  # of the stand-in's 60
+    assert "the relay ended while Codex ran (status -9); the end of its log:\n" in errors
+    assert left_running(tmp_path) == []
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
 def test_a_run_that_is_killed_leaves_no_relay(tmp_path: Path, provider: Provider) -> None:
     env = with_codex(tmp_path, SECONDS="60")
     with started(["run", "--upstream", provider.url, "--model", "worker"], env) as process:
@@ -309,6 +340,7 @@ def test_codex_gets_a_ctrl_c_once_and_may_go_on(to_all: bool, tmp_path: Path) ->
         (["--providers", "deepseek,kimi"], {"DEEPSEEK_API_KEY": "x"}, "kimi needs a key"),
         ([], {}, "no provider is named and no key is set; export one, such as "),
         (["--provider", "nobody"], {}, "'nobody' is no known provider; known are "),
+        (["--provider", "depseek"], {}, "'depseek' is no known provider; did you mean deepseek? Another one is"),
         (["--upstream", "https://api.deepseek.com"], {}, "--provider my=https://api.deepseek.com#MY_VARIABLE"),
         (["exec", "fix it"], {}, "stands behind --, like this: codex-relay run -- exec 'fix it'"),
         (["--upstream", "http://127.0.0.1:9", "--codex", "9"], {}, "'9' is neither a version of Codex, such as"),
@@ -367,72 +399,3 @@ def test_the_provider_is_the_first_whose_key_is_set() -> None:
     assert found.providers[0].key == "b"
     with pytest.raises(ServeError, match="no provider is named and no key is set"):
         by_environment({})
-
-
-@pytest.mark.parametrize(
-    ("words", "model"),
-    [
-        ("exec -m one hi", "one"),
-        ("exec -mone", "one"),
-        ("--model=one exec", "one"),
-        ("-c model=one exec --model two", "two"),
-        ("exec -c model='one' hi", "one"),
-        ('exec --config=model="one"', "one"),
-        ("exec -c model_provider=x", ""),
-        ("exec -- -m one", ""),
-        ("exec -m", ""),
-        ("exec hi", ""),
-    ],
-)
-def test_the_users_own_word_for_the_model_counts(words: str, model: str) -> None:
-    assert model_in(words.split()) == model
-
-
-@pytest.mark.parametrize(
-    ("words", "table", "profile"),
-    [
-        (["-p", "one"], {"profile": "two"}, "one"),
-        (["exec", "--profile=one"], {}, "one"),
-        (["exec"], {"profile": "two"}, "two"),
-        (["exec"], {}, ""),
-    ],
-)
-def test_the_profile_in_force_is_found(words: list[str], table: Mapping[str, Any], profile: str) -> None:
-    assert profile_in(words, table) == profile
-
-
-# --- past the user's file ---------------------------------------------------------------------------------------------
-
-ENTRY = Entry(base_url="http://127.0.0.1:1/v1", model="worker")
-
-
-@pytest.mark.parametrize(
-    ("theirs", "id"),
-    [
-        ({}, "relay"),
-        ({"name": "Relay", "base_url": "http://127.0.0.1:4444/v1", "wire_api": "responses"}, "relay"),
-        ({"name": "Mine", "env_key": "MY_KEY"}, "relay-run"),
-        ({"name": "Mine", "auth": {"command": "x"}}, "relay-run"),
-    ],
-)
-def test_an_entry_of_the_users_with_more_in_it_is_not_merged(theirs: dict[str, Any], id: str) -> None:
-    assert entry_id({"model_providers": {"relay": theirs}}, ENTRY) == id
-
-
-def test_a_profile_a_window_and_other_models_of_the_users_give_way() -> None:
-    table = {
-        "profiles": {"work": {"model": "gpt-6", "model_provider": "other", "sandbox_mode": "read-only"}},
-        "model_context_window": 9,
-        "model_auto_compact_token_limit": 8,
-        "review_model": "gpt-6",
-        "features": {"memories": True},
-    }
-    assert settings_of(past_the_file(table, "work", ENTRY, 65536)) == {
-        "profiles": {"work": {"model": "worker", "model_provider": "relay"}},
-        "model_context_window": 65536,
-        "model_auto_compact_token_limit": 58982,
-        "review_model": "worker",
-        "memories": {"extract_model": "worker", "consolidation_model": "worker"},
-    }
-    assert past_the_file({"profiles": table["profiles"]}, "", ENTRY, None) == []
-    assert past_the_file({}, "work", ENTRY, 65536) == []

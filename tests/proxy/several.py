@@ -11,7 +11,7 @@ import pytest
 
 from addon.cooling import cooling
 
-from .wire import Answering, Script, Upstream, text_answer, turn
+from .wire import Answering, Script, Seen, Upstream, text_answer, turn
 
 FIRST_KEY, SECOND_KEY = "first-key-111", "second-key-222"
 
@@ -59,3 +59,8 @@ def listing(*ids: str, **facts: object) -> Script:
 async def refusing(answer: Answering) -> None:
     body = json.dumps({"error": {"message": "engine overloaded"}}).encode()
     await answer.whole(body, "503 Service Unavailable", {"Retry-After": "30"})
+
+
+def turns(upstream: Upstream) -> list[Seen]:
+    """What it was asked, without the requests for its list."""
+    return [one for one in upstream.seen if one.method == "POST"]

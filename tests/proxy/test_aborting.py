@@ -96,6 +96,24 @@ async def test_an_aborted_replay_of_the_providers_side_keeps_no_key(proxy) -> No
     assert RELAY_KEY not in looking.seen
 
 
+async def test_a_client_that_leaves_while_the_provider_is_connected_to_ends_its_turn(proxy) -> None:
+    looking, slow = Looking(), Slow()
+    async with proxy(looking=looking.addons, relay_api_key=RELAY_KEY) as relay:
+        relay.master.addons.add(slow)
+        async with Client(relay.port) as client:
+            await client.send("POST", "/v1/responses", {"content-type": "application/json", **CODEX}, turn())
+            await until(lambda: any(one.request.path == "/v1/chat/completions" for one in addon.exchange.live))
+            await asyncio.sleep(0.05)
+            client.leave()
+        await relay.turn()
+        slow.go_on.set()
+        await until(lambda: not any(flow.live for flow in looking.flows))
+    assert not addon.exchange.live
+    assert [flow.comment.partition(" · ")[0] for flow in looking.flows] == ["client left", "↳ gpt-test"]
+    assert RELAY_KEY not in "".join(repr(flow.get_state()) for flow in looking.flows)
+    assert not relay.upstream.seen
+
+
 async def test_how_a_flow_ended_before_is_forgotten_when_it_is_sent_again(proxy) -> None:
     looking = Looking()
 
@@ -157,7 +175,7 @@ async def test_the_time_that_somebody_held_a_request_is_not_the_providers(proxy,
             held = await looking.held()
             await asyncio.sleep(0.6)
             looking.resume(held)
-            await until(lambda: relay.upstream.seen)
+            await until(lambda: any(one.method == "POST" for one in relay.upstream.seen))
             client.leave()
         await until(lambda: not addon.exchange.live)
         go_on.set()

@@ -7,11 +7,11 @@ import logging
 
 import pytest
 
-from addon import exchange, heartbeat, patience
+from addon import exchange, heartbeat, patience, stand_ins
 from addon.cooling import cooling
 from addon.providers import parse_upstream
 
-from .several import behind_one_port, keys, listing, refusing, turn_of  # noqa: F401 - a fixture
+from .several import FIRST_KEY, SECOND_KEY, behind_one_port, keys, listing, refusing, turn_of, turns  # noqa: F401 - a fixture
 from .wire import CODEX, OTHER, USAGE, Answering, Client, Script, Upstream, delta, finish, sse, text_answer, until
 
 pytestmark = pytest.mark.asyncio
@@ -30,7 +30,7 @@ async def test_another_model_answers_the_next_try_and_the_first_returns_after_it
         )
         assert (await relay.ask(turn_of("one/a"))).text() == "from b"
         assert (await relay.ask(turn_of("one/a"))).text() == "from b"
-        assert (len(relay.upstream.seen), len(second.seen)) == (1, 2)
+        assert (len(turns(relay.upstream)), len(turns(second))) == (1, 2)
         flows = await relay.flows(6)
         told = [flow.metadata["relay"].get("failover") for flow in flows if flow.metadata["relay"]["role"] == "client"]
         assert [(one["from"], one["to"]) for one in told] == [("one/a", "two/b")] * 3
@@ -39,7 +39,7 @@ async def test_another_model_answers_the_next_try_and_the_first_returns_after_it
         now = cooling._clock()
         monkeypatch.setattr(cooling, "_clock", lambda: now + 31)
         await relay.ask(turn_of("one/a"))
-        assert len(relay.upstream.seen) == 2
+        assert len(turns(relay.upstream)) == 2
 
 
 async def test_other_clients_get_a_status_and_the_seconds_to_wait(proxy) -> None:
@@ -56,12 +56,74 @@ async def test_nobody_takes_over_who_can_not(proxy) -> None:
     picture = {"type": "input_image", "image_url": "data:image/png;base64,AAAA"}
     message = {"type": "message", "role": "user", "content": [picture]}
     async with behind_one_port(proxy, refusing, second, relay_fallback="two/deepseek-v4-pro") as relay:
-        await relay.ask(b"", method="GET", path="/v1/models")
         for body in (turn_of("one/a", text=[message]), turn_of("one/a", text="word " * 2000)):
             cooling.clear()
             assert "takes over" not in (await relay.ask(body)).failure()["message"]
         assert "takes over" in (await relay.ask(turn_of("one/a"))).failure()["message"]
-    assert [one.method for one in second.seen] == ["GET"]
+    assert turns(second) == []
+
+
+def naming(model: str, *parameters: str, lists_after: int = 0) -> Script:
+    """Lists one model with what it takes, once it was asked so often in vain, and answers turns."""
+    asked = 0
+
+    async def script(answer: Answering) -> None:
+        nonlocal asked
+        if answer.seen.method == "POST":
+            await answer.stream(text_answer(f"from {model}"))
+            return
+        asked += 1
+        if asked <= lists_after:
+            await refusing(answer)
+        else:
+            await listing(model, supported_parameters=list(parameters))(answer)
+
+    return script
+
+
+TOOLS = [{"type": "function", "name": "f", "parameters": {"type": "object", "properties": {}}}]
+
+
+@pytest.mark.parametrize(("parameters", "others"), [(["temperature"], 0), (["tools"], 2)])
+async def test_tools_go_to_no_model_without_them_though_nobody_asked_for_the_list(
+    proxy, parameters: list[str], others: int
+) -> None:
+    second = Upstream(naming("b", *parameters))
+    async with behind_one_port(proxy, refusing, second, relay_fallback="two/b") as relay:
+        for _ in range(3):
+            await relay.ask(turn_of("one/a", tools=TOOLS))
+        assert (len(turns(relay.upstream)), len(turns(second))) == (3 - others, others)
+        assert {one.headers["authorization"] for one in relay.upstream.seen} == {f"Bearer {FIRST_KEY}"}
+        assert {one.headers["authorization"] for one in second.seen} == {f"Bearer {SECOND_KEY}"}
+
+
+async def test_a_list_that_was_down_is_asked_for_again_before_anybody_takes_over(proxy, monkeypatch) -> None:
+    second = Upstream(naming("b", "temperature", lists_after=1))
+    async with behind_one_port(proxy, refusing, second, relay_fallback="two/b") as relay:
+        await until(lambda: second.seen and not stand_ins.lists._asking)
+        assert "two/b takes over" in (await relay.ask(turn_of("one/a", tools=TOOLS))).failure()["message"]
+        assert len(second.seen) == 1, "not again at once"
+        monkeypatch.setattr(stand_ins, "AGAIN", 0.0)
+        assert "takes over" not in (await relay.ask(turn_of("one/a", tools=TOOLS))).failure()["message"]
+        assert turns(second) == []
+        assert (await relay.ask(turn_of("one/a"))).text() == "from b"
+
+
+async def test_the_only_provider_is_asked_for_its_list_too(proxy, caplog) -> None:
+    async def script(answer: Answering) -> None:
+        if answer.seen.method == "GET":
+            await listing("plain", supported_parameters=["temperature"])(answer)
+        else:
+            await refusing(answer)
+
+    async with proxy(script, relay_fallback="plain,plian", relay_api_key="relay-key-1") as relay:
+        await until(lambda: "lists no such model" in caplog.text)
+        reply = (await relay.ask(turn_of("big", tools=TOOLS))).failure()
+        assert "plain takes over" not in reply["message"]
+        assert f"relay_fallback: plian: 127.0.0.1:{relay.upstream.port} lists no such model; did you mean plain?" in (
+            caplog.text
+        )
+    assert {one.headers["authorization"] for one in relay.upstream.seen} == {"Bearer relay-key-1"}
 
 
 async def test_with_everybody_resting_the_providers_own_words_are_heard(proxy) -> None:
@@ -75,7 +137,9 @@ async def test_with_everybody_resting_the_providers_own_words_are_heard(proxy) -
 
 async def test_one_provider_falls_back_to_another_of_its_models(proxy) -> None:
     async def script(answer: Answering) -> None:
-        if answer.seen.json()["model"] == "big":
+        if answer.seen.method == "GET":
+            await refusing(answer)
+        elif answer.seen.json()["model"] == "big":
             await answer.whole(
                 b'{"error":{"message":"no credit","code":"insufficient_quota"}}', "429 Too Many Requests"
             )
@@ -103,7 +167,7 @@ async def test_a_failure_counts_as_soon_as_the_client_has_heard_it(proxy) -> Non
             await client.reader.readuntil(b"two/b takes over")
             assert (await relay.ask(turn_of("one/a"))).text() == "from b"
         over.set()
-    assert len(relay.upstream.seen) == 1
+    assert len(turns(relay.upstream)) == 1
 
 
 async def test_pictures_of_the_turn_before_count_too(proxy) -> None:
@@ -111,7 +175,7 @@ async def test_pictures_of_the_turn_before_count_too(proxy) -> None:
 
     async def first(answer: Answering) -> None:
         nonlocal asked
-        asked += 1
+        asked += answer.seen.method == "POST"
         await (answer.stream(text_answer("a cat")) if asked == 1 else refusing(answer))
 
     picture = {"type": "input_image", "image_url": "data:image/png;base64,AAAA"}
@@ -190,7 +254,7 @@ async def test_a_provider_that_hangs_is_given_up_and_another_one_takes_over(
         assert "has said nothing for 0.2 s. two/b takes over; try again in 0.1s." in failed["message"]
         assert (await relay.ask(turn_of("one/a"))).text() == "from b"
         assert "one/a rests for 60 s, two/b takes over" in caplog.text
-    assert len(relay.upstream.seen) == 1
+    assert len(turns(relay.upstream)) == 1
 
 
 async def test_nobody_is_given_up_who_has_begun_or_whom_nobody_stands_in_for(proxy, monkeypatch) -> None:
@@ -198,6 +262,8 @@ async def test_nobody_is_given_up_who_has_begun_or_whom_nobody_stands_in_for(pro
     monkeypatch.setattr(patience, "FIRST_TOKEN", 0.3)
 
     async def slow(answer: Answering) -> None:
+        if answer.seen.method == "GET":
+            return
         begin, *rest = sse(delta("at "), delta("last"), finish(), USAGE, "[DONE]").split(b"\n\n")
         if answer.seen.json()["model"] == "begun":
             await answer.head()
@@ -228,7 +294,7 @@ async def test_who_left_after_long_silence_is_answered_by_another_one(proxy, mon
                 client.leave()
                 await until(lambda: not exchange.live)
         assert (await relay.ask(turn_of("one/a"))).text() == "from b"
-    assert len(relay.upstream.seen) == 2  # who leaves at once may have thought better of it
+    assert len(turns(relay.upstream)) == 2  # who leaves at once may have thought better of it
 
 
 async def test_a_server_that_can_not_be_reached_rests_with_all_its_models(proxy, caplog) -> None:
@@ -253,3 +319,8 @@ async def test_the_longer_of_two_rests_counts() -> None:
     assert 590 < cooling.rest(place, "a", "slow down", 5.0) <= 600
     assert (found := cooling.of(place, "a")) is not None
     assert found.why == "used up"
+
+
+@pytest.mark.parametrize(("wait", "seconds"), [(3.0, 3.0), (0.0, 1.0), (None, 60.0), (9e9, 3600.0)])
+async def test_a_rest_is_as_long_as_the_provider_says(wait: float | None, seconds: float) -> None:
+    assert cooling.rest(parse_upstream("http://127.0.0.1:2/v1"), "a", "slow down", wait) == seconds
