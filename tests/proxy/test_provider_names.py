@@ -38,7 +38,8 @@ def test_a_name_is_an_address_a_dialect_and_a_key(text: str, upstream: Upstream,
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("deepsek", "known are anthropic, "),
+        ("deepsek", "did you mean deepseek?"),
+        ("nobody", "known are anthropic, "),
         ("azure", "azure=https://YOUR-HOST/v1"),
         ("desk=127.0.0.1:8080", "https://host/v1"),
         ("desk=http://user:secret@host/v1", "not supported"),
