@@ -12,7 +12,7 @@ import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from relay_translate import Profile, translate_error
 from relay_translate.catalog import ModelFacts, ModelListError, known_facts, read_model_list
@@ -46,6 +46,12 @@ class Trust:
     insecure: bool = False
     file: str | None = None
     folder: str | None = None
+
+    @classmethod
+    def of(cls, options: Any) -> Trust:
+        """options: mitmproxy's."""
+        file, folder = options.ssl_verify_upstream_trusted_ca, options.ssl_verify_upstream_trusted_confdir
+        return cls(bool(options.ssl_insecure), file or None, folder or None)
 
 
 @dataclass(frozen=True)

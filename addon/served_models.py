@@ -59,12 +59,7 @@ async def answer(flow: http.HTTPFlow, settings: Settings) -> None:
 
 def trust() -> model_lists.Trust:
     """Whose certificates mitmproxy takes from the providers of turns."""
-    options = ctx.options
-    return model_lists.Trust(
-        bool(options.ssl_insecure),
-        options.ssl_verify_upstream_trusted_ca or None,
-        options.ssl_verify_upstream_trusted_confdir or None,
-    )
+    return model_lists.Trust.of(ctx.options)
 
 
 def rewritten(

@@ -74,8 +74,7 @@ def trust_of(words: Sequence[str]) -> Trust:
         folder = Path(found.confdir).expanduser()
         optmanager.load_paths(found, str(folder / "config.yaml"), str(folder / "config.yml"))
         found.set(*given, defer=True)
-    file, directory = found.ssl_verify_upstream_trusted_ca, found.ssl_verify_upstream_trusted_confdir
-    return Trust(bool(found.ssl_insecure), file or None, directory or None)
+    return Trust.of(found)
 
 
 def for_showing(words: Sequence[str]) -> str:
