@@ -14,9 +14,11 @@ CHUNK = (
 USAGE = b',"usage":{"prompt_tokens":1000,"completion_tokens":1000,"total_tokens":2000}'
 
 
-def model_name(pieces: int, milliseconds: float) -> str:
-    """What to ask for `pieces` deltas, one every so many milliseconds."""
-    return f"bench-{pieces}-{milliseconds:g}"
+def model_name(pieces: int, milliseconds: float, phase: float | None = None) -> str:
+    """What to ask for `pieces` deltas, one every so many milliseconds. phase: milliseconds of each such period at which
+    they are sent, whenever the request came: else streams that are asked for together fall on each other or beside
+    each other as the time that each request takes will have it."""
+    return f"bench-{pieces}-{milliseconds:g}" + ("" if phase is None else f"-{phase:g}")
 
 
 def piece(delta: bytes, finish: bytes = b"null", usage: bytes = b"") -> bytes:
@@ -31,17 +33,25 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
             length = int(head.partition("content-length:")[2].split("\r\n")[0])
             body = json.loads(await reader.readexactly(length))
-            _, pieces, milliseconds = body["model"].split("-")
-            await _answer(writer, int(pieces), float(milliseconds) / 1000)
+            _, pieces, milliseconds, *phase = body["model"].split("-")
+            pace = float(milliseconds) / 1000
+            begin = _next(float(phase[0]) / 1000, pace) if phase else time.perf_counter()
+            await _answer(writer, int(pieces), pace, begin)
     except (asyncio.IncompleteReadError, ConnectionError):
         pass
     finally:
         writer.close()
 
 
-async def _answer(writer: asyncio.StreamWriter, pieces: int, pause: float) -> None:
+def _next(phase: float, period: float) -> float:
+    """The next perf_counter time that is `phase` seconds into a period."""
+    now = time.perf_counter()
+    return now + (phase - now) % period
+
+
+async def _answer(writer: asyncio.StreamWriter, pieces: int, pause: float, due: float) -> None:
+    """due: the perf_counter time one pause before the first piece."""
     writer.write(HEAD)
-    due = time.perf_counter()
     for _ in range(pieces):
         # Against a timetable, so that the cost of sending does not add up.
         due += pause

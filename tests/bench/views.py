@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 import json
 import os
+import random
 import statistics
 import sys
 import tempfile
@@ -33,6 +34,8 @@ from tests.bench.figures import LIMIT, RELAY, columns, heading, ms, yes
 TOKEN = "bench"
 LINES = 513  # as many as mitmweb's page asks for
 SILENT = 1.0  # seconds without a change after which another answer is opened
+REST = 0.3  # seconds in which a round's last work is done, so that it does not count in the next
+SEED = 6
 ALLOWED = 1.5  # mitmweb's added latency over mitmdump's
 
 
@@ -113,20 +116,23 @@ async def onlooker(web: Tool, browser: bool) -> AsyncIterator[list[str]]:
 async def streams(tools: Sequence[Tool], port: int, count: int, pieces: int, pace: float, rounds: int) -> None:
     heading(f"(a) {count} streams at once, {pieces} pieces each, one every {pace:g} ms, {rounds} rounds in turn")
     columns("", "complete", "p50", "mean", "p95", "p99", "worst")
-    model = upstream.model_name(pieces, pace)
     late: dict[str, list[list[float]]] = {"direct": [], **{tool.name: [] for tool in tools}}  # by round
     whole = dict.fromkeys(late, True)
+    draw = random.Random(SEED)
     for round_ in range(rounds):
+        phases = [pace * draw.random() for _ in range(count)]  # which streams meet is the same for all in a round
         for name in list(late)[:: -1 if round_ % 2 else 1]:
             tool = next((tool for tool in tools if tool.name == name), None)
 
-            async def one(number: int, tool: Tool | None = tool) -> Arrivals:
-                await asyncio.sleep(number * pace / count / 1000)  # not all pieces at the same moment
+            async def one(number: int, phase: float, tool: Tool | None = tool) -> Arrivals:
+                await asyncio.sleep(number * pace / count / 1000)
+                model = upstream.model_name(pieces, pace, phase)
                 return await (
                     tool.ask(model) if tool else ask(port, "/v1/chat/completions", chat_body(model), b"data: [DONE]")
                 )
 
-            answers = await asyncio.gather(*map(one, range(count)))
+            answers = await asyncio.gather(*map(one, range(count), phases))
+            await asyncio.sleep(REST)
             whole[name] &= all(one.complete and one.in_order and len(one.latencies) == pieces for one in answers)
             late[name].append([time for one in answers for time in one.latencies])
     for name, times in late.items():
@@ -251,7 +257,7 @@ async def measure(quick: bool, browser: bool) -> None:
             log = await stack.enter_async_context(onlooker(tools[1], browser))
             for tool in tools:  # nobody's first request of all
                 await tool.ask(upstream.model_name(5, 1))
-            await streams(tools, port, 16, 50 if quick else 100, 20, 2 if quick else 9)
+            await streams(tools, port, 16, 50 if quick else 100, 20, 2 if quick else 15)
             print("the onlooker: " + ("Chromium" if browser else f"{log[-1]} bodies"))
         await memory(port, 40 if quick else 400, 20 if quick else 100, 40)
 
