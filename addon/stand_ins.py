@@ -11,8 +11,10 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from relay_translate import Profile
+from relay_translate.catalog import ModelFacts
 
 from . import model_lists
 from .cooling import Cooling, cooling
@@ -57,12 +59,13 @@ def _single(settings: Settings, upstream: Upstream) -> Single:
 
 
 class Lists:
-    """Asks in the background. A turn waits only where it may go to a model of which nothing is known yet."""
+    """Asks in the background, each provider once at a time whoever wants to know. A turn waits only where it may go to
+    a model of which nothing is known yet."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._asked: dict[Upstream, float] = {}
-        self._asking: dict[Upstream, asyncio.Task[None]] = {}
+        self._asking: dict[Upstream, asyncio.Task[list[ModelFacts]]] = {}
         self._told: set[str] = set()
 
     def ask(self, settings: Settings | None) -> None:
@@ -73,9 +76,16 @@ class Lists:
             is_new = asked is None or self._clock() - asked >= AGAIN
             if is_new and upstream not in self._asking and not model_lists.listed(upstream):
                 self._asked[upstream] = self._clock()
-                task = asyncio.get_running_loop().create_task(self._fetch(provider, settings))
-                self._asking[upstream] = task
-                task.add_done_callback(lambda _, which=upstream: self._asking.pop(which, None))
+                self.models(provider).add_done_callback(partial(self._tell, provider, settings))
+
+    def models(self, provider: Provider) -> asyncio.Task[list[ModelFacts]]:
+        """What the provider lists now; raises ListFailed. Needs a running loop."""
+        upstream = provider.upstream
+        if (task := self._asking.get(upstream)) is None:
+            task = asyncio.get_running_loop().create_task(model_lists.fetch(provider, trust=trust()))
+            self._asking[upstream] = task
+            task.add_done_callback(lambda _: self._asking.pop(upstream, None))
+        return task
 
     async def before_turn(self, settings: Settings | None, target: Upstream, now: Cooling = cooling) -> None:
         """Ask again for what is missing; while a model rests, see what the others' lists say first. Never longer than
@@ -100,15 +110,16 @@ class Lists:
                 self._told.add(complaint)
                 logger.warning("%s", complaint)
 
-    async def _fetch(self, provider: Provider, settings: Settings) -> None:
+    def _tell(self, provider: Provider, settings: Settings, asked: asyncio.Task[list[ModelFacts]]) -> None:
         name = provider.name or provider.upstream.authority
-        try:
-            await model_lists.fetch(provider, trust=trust())
+        if asked.cancelled():
+            return
+        if (error := asked.exception()) is None:
             self.point_out(settings)
-        except model_lists.ListFailed as failed:
-            logger.info("what the models of %s can do is not known: %s", name, failed)
-        except Exception:
-            logger.exception("unexpected error in the model list of %s", name)
+        elif isinstance(error, model_lists.ListFailed):
+            logger.info("what the models of %s can do is not known: %s", name, error)
+        else:
+            logger.error("unexpected error in the model list of %s", name, exc_info=error)
 
 
 lists = Lists()

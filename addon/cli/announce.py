@@ -16,9 +16,8 @@ from mitmproxy.addonmanager import Loader
 
 from addon.cli import engine, serving
 from addon.cli.announcement import codex_words, described
-from addon.model_lists import ListFailed, fetch
+from addon.model_lists import ListFailed
 from addon.providers import Provider
-from addon.served_models import trust
 from addon.settings import Settings
 from addon.stand_ins import Single, lists, served
 from relay_translate.errors import one_line
@@ -74,7 +73,7 @@ class Announce:
     async def _models(self, provider: Provider, settings: Settings) -> None:
         name = provider.name or provider.upstream.authority
         try:
-            models = await fetch(provider, trust=trust())
+            models = await lists.models(provider)
         except ListFailed as failed:
             if isinstance(provider, Single) and not provider.key:
                 logger.info("models of %s are not known: %s (the relay has no key)", name, failed)

@@ -122,15 +122,19 @@ def test_without_a_key_the_clients_own_is_passed_on(tmp_path: Path) -> None:
     assert "\x1b" not in said
 
 
-def test_several_providers_are_named_with_their_models(provider: Provider, tmp_path: Path) -> None:
-    here, there = f"here={provider.url}#HERE_KEY", f"there={provider.url}#THERE_KEY"
-    given = ["--providers", f"{here},{there}", "--port", "0"]
+@pytest.mark.parametrize("more", [[], ["--fallback", "here/worker"]])
+def test_several_providers_are_named_with_their_models(provider: Provider, tmp_path: Path, more: list[str]) -> None:
+    """Each is asked once, also where the relay has to know what may take over."""
+    here, there = f"here={provider.url}#HERE_KEY", f"there={provider.url}/there#THERE_KEY"
+    given = ["--providers", f"{here},{there}", "--port", "0", *more]
     with relay(given, tmp_path, HERE_KEY=LISTING_KEY, THERE_KEY="another") as one:
-        found = sorted([one.until("models of "), one.until("models of ")], key=lambda line: "there" in line)
+        while not all(any(text in line for line in one.lines) for text in ("models of here: ", "models of there are")):
+            one.until("models of ")
         one.end(signal.SIGTERM)
-    assert found[0].endswith("models of here: talker, worker")
-    assert "models of there are not known: That key is wrong." in found[1]
-    assert f"here: {provider.url}" in "\n".join(one.lines)
+    said = "\n".join([*one.lines, ""])
+    assert "models of here: talker, worker\n" in said
+    assert "models of there are not known: That key is wrong." in said
+    assert f"here: {provider.url}" in said
     assert sorted(provider.asked) == ["Bearer another", f"Bearer {LISTING_KEY}"]
 
 
