@@ -54,6 +54,9 @@ class Trust:
         return cls(bool(options.ssl_insecure), file or None, folder or None)
 
 
+USUAL = Trust()
+
+
 @dataclass(frozen=True)
 class Listed:
     """What one provider said: its models, or why there are none."""
@@ -99,7 +102,7 @@ def read(data: bytes, upstream: Upstream, profile_for: Callable[[str], Profile])
     return [one for one in models if one.chats]
 
 
-async def fetch(provider: Provider, limit: float = LIMIT, trust: Trust = Trust()) -> list[ModelFacts]:
+async def fetch(provider: Provider, limit: float = LIMIT, trust: Trust = USUAL) -> list[ModelFacts]:
     """The models of a provider that hold conversations. Raises ListFailed; never longer than `limit` seconds."""
     try:
         import httpx
@@ -108,7 +111,7 @@ async def fetch(provider: Provider, limit: float = LIMIT, trust: Trust = Trust()
     where = provider.upstream.authority
     try:
         # Straight to the provider, as its turns go: a proxy of the environment would be shown the key.
-        client = httpx.AsyncClient(timeout=limit, trust_env=False, verify=_trusted(trust))
+        client = httpx.AsyncClient(timeout=limit, trust_env=False, verify=trusted(trust))
         async with asyncio.timeout(limit), client:
             status, headers, body = await _get(client, provider)
     except TimeoutError:
@@ -125,7 +128,7 @@ async def fetch(provider: Provider, limit: float = LIMIT, trust: Trust = Trust()
         raise ListFailed(_without_key(str(failed), provider)) from None
 
 
-async def fetch_all(providers: Sequence[Provider], limit: float = LIMIT, trust: Trust = Trust()) -> list[Listed]:
+async def fetch_all(providers: Sequence[Provider], limit: float = LIMIT, trust: Trust = USUAL) -> list[Listed]:
     """Everybody's list, at once."""
 
     async def one(provider: Provider) -> Listed:
@@ -149,8 +152,10 @@ def list_request(provider: Provider) -> tuple[str, dict[str, str]]:
 
 
 @cache
-def _trusted(trust: Trust) -> ssl.SSLContext:
-    """Made once: reading the certificates takes 50 ms, in which no turn's answer moves."""
+def trusted(trust: Trust) -> ssl.SSLContext:
+    """For connections to a provider. Made once: reading the certificates takes 50 ms, in which no turn's answer moves.
+
+    Raises OSError for authorities that can't be read."""
     import httpx
 
     if not trust.insecure and (trust.file or trust.folder):

@@ -11,15 +11,18 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 from addon.cli import choosing
-from addon.cli.arguments import upstream_url
-from addon.cli.serving import UsageError
+from addon.cli.arguments import set_words, upstream_url
+from addon.cli.serving import UsageError, trust_of
 
 if TYPE_CHECKING:
     from addon.doctor import Finding
     from addon.doctor.examination import Examination
+    from addon.model_lists import Trust
     from addon.providers import Provider
 
 _SHOWN_VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)*")  # no key looks like this, so that it may be repeated
+_TRUST = ("ssl_verify_upstream_trusted_ca", "ssl_verify_upstream_trusted_confdir", "ssl_insecure", "confdir")
+_INSECURE = ("-k", "--ssl-insecure")
 _COLOURS = {"ok": "32", "warning": "33", "failed": "31", "skipped": "2"}
 _WIDEST = 12  # characters of what a finding is about
 
@@ -34,6 +37,7 @@ def add(commands: Any) -> None:
         "warning, failed or skipped, with the remedy. Writes nothing and shows no key.",
         epilog="Without a provider it is the one in CODEX_RELAY_PROVIDER or CODEX_RELAY_UPSTREAM, else the relay that "
         "config.toml names, if it runs. Exit status: 1 if something failed. "
+        "What follows -- are mitmproxy's options of certificates, such as --set ssl_verify_upstream_trusted_ca=FILE. "
         "Example: codex-relay doctor --provider deepseek",
     )
     which = parser.add_mutually_exclusive_group()
@@ -46,7 +50,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--no-turn", action="store_true", help="ask no model anything: nothing is paid for")
     parser.add_argument("--timeout", type=_seconds, default=120.0, metavar="SECONDS", help="limit of the turn (120)")
     parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.set_defaults(run=_run)
+    parser.set_defaults(run=_run, passes_on=True)
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -75,6 +79,7 @@ def _examination(arguments: argparse.Namespace, environ: Mapping[str, str]) -> E
     )
     if provider is None:
         examination.client_key = variable
+    examination.trust = _trust(arguments.passed_on)
     examination.asks, examination.timeout = not arguments.no_turn, arguments.timeout
     examination.tell = lambda text: print(f"  {text}", file=sys.stderr, flush=True)
     if (port := environ.get("CODEX_RELAY_PORT", "").strip()).isdecimal() and 0 < int(port) < 65536:
@@ -101,6 +106,16 @@ def _provider(arguments: argparse.Namespace, variable: str, environ: Mapping[str
         return find_provider(text, {})
     except ProviderError as error:
         raise UsageError(str(error)) from None
+
+
+def _trust(words: Sequence[str]) -> Trust:
+    """Raises UsageError for what says nothing of certificates: the doctor would do nothing with it."""
+    names = [setting.partition("=")[0] for setting in set_words(words)]
+    flags = [word for word in words if word.startswith("-") and not word.startswith("--set")]
+    others = [*(name for name in names if name not in _TRUST), *(flag for flag in flags if flag not in _INSECURE)]
+    if others:
+        raise UsageError(f"behind -- doctor takes options of certificates only, not {others[0]}: {', '.join(_TRUST)}")
+    return trust_of(words)
 
 
 def variable_name(value: str, environ: Mapping[str, str]) -> str:

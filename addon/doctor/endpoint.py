@@ -34,15 +34,21 @@ class Listed:
     usable: bool = False
 
 
-def look(provider: Provider, limit: float = LIMIT) -> Listed:
+def look(provider: Provider, limit: float = LIMIT, trust: model_lists.Trust = model_lists.USUAL) -> Listed:
     """Ask for the model list, without a proxy of the environment: mitmproxy takes none either."""
     import httpx
 
     upstream, profile = provider.upstream, provider.profile
     url, headers = model_lists.list_request(provider)
     try:
+        certificates = model_lists.trusted(trust)
+    except OSError as error:
+        why = one_line(error.strerror or str(error))
+        remedy = "name a file of certificates (PEM), or a folder of them"
+        return Listed(failed(ABOUT, f"{trust.file or trust.folder} can't be read as authorities: {why}", remedy))
+    try:
         with (
-            httpx.Client(timeout=limit, trust_env=False) as client,
+            httpx.Client(timeout=limit, trust_env=False, verify=certificates) as client,
             client.stream("GET", url, headers=headers) as answer,
         ):
             body = _read(answer.iter_bytes())

@@ -15,6 +15,7 @@ from addon.codex.versions import NEWEST, Version
 from addon.demo.screen import Screen
 from addon.doctor import Finding, codex, config, endpoint, failed, key, ok, relay, skipped, turn, warning
 from addon.doctor.config import Settled
+from addon.model_lists import USUAL, Trust
 from addon.providers import Provider, known_providers, parse_upstream
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class Examination:
 
     provider: None when it is only known through a relay that runs. base_url: that relay's, "" when one is started for
     the turn. client_key: the variable whose key a client sends to that relay. asks: whether a turn is paid for.
-    tell: a line for the person who waits.
+    tell: a line for the person who waits. trust: whose certificates are taken from the provider.
     """
 
     home: Path
@@ -42,6 +43,7 @@ class Examination:
     port: int = 4444
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     tell: Callable[[str], None] = print
+    trust: Trust = USUAL
 
     version: Version = NEWEST
     settled: Settled = field(default_factory=Settled)
@@ -115,7 +117,7 @@ class Examination:
             self.usable = False
             yield skipped(endpoint.ABOUT, "nothing is asked without the key")
             return
-        listed = endpoint.look(provider)
+        listed = endpoint.look(provider, trust=self.trust)
         self.usable, self.models = listed.usable, listed.models
         yield listed.finding
 
@@ -158,6 +160,7 @@ class Examination:
     async def _through_own_relay(self, model: str) -> turn.Answer:
         assert self.provider is not None
         port = processes.free_port()
-        options = relay.options(self.provider, port, has_key=bool(self.environ.get(self.provider.variable, "").strip()))
+        has_key = bool(self.environ.get(self.provider.variable, "").strip())
+        options = relay.options(self.provider, port, self.trust, has_key=has_key)
         async with relay.own(options, port, self.provider.variable) as base_url:
             return await asyncio.to_thread(turn.ask, base_url, model, "", self.timeout)

@@ -13,6 +13,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from addon import demo, processes
+from addon.model_lists import USUAL, Trust
 from addon.providers import Provider
 
 START_LIMIT = 60.0  # seconds
@@ -26,14 +27,20 @@ class NoRelay(Exception):
     """The doctor's own relay did not start; the text is one line."""
 
 
-def options(provider: Provider, port: int, *, has_key: bool) -> list[str]:
-    """mitmdump's options for a relay in front of the provider, on loopback. The key is named, never given."""
+def options(provider: Provider, port: int, trust: Trust = USUAL, *, has_key: bool) -> list[str]:
+    """mitmdump's options for a relay in front of the provider, on loopback. The key is named, never given. trust: also
+    what the user's own file of settings says, which this relay does not read."""
     words = ["--mode", f"reverse:{provider.upstream.scheme}://{provider.upstream.authority}@{port}"]
     words += ["--listen-host", "127.0.0.1", "--set", f"relay_upstream={provider.upstream.url}"]
     if provider.dialect:
         words += ["--set", f"relay_profile={provider.dialect}"]
     if has_key and provider.variable:
         words += ["--set", f"relay_api_key=env:{provider.variable}"]
+    if trust.insecure:
+        words.append("--ssl-insecure")
+    for name, value in (("ca", trust.file), ("confdir", trust.folder)):
+        if value:
+            words += ["--set", f"ssl_verify_upstream_trusted_{name}={Path(value).absolute()}"]
     return words
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -23,15 +24,15 @@ class ClientLeft(Exception):
 class ScriptedUpstream:
     """``async with ScriptedUpstream() as upstream: script = upstream.play("key", scenario)``"""
 
-    def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
-        self.host, self.port = host, port
+    def __init__(self, host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None) -> None:
+        self.host, self.port, self._tls = host, port, tls
         self.models: Any = MODELS  # the answer to GET /models
         self._scripts: dict[str, Script] = {}
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> ScriptedUpstream:
-        self._server = await asyncio.start_server(self._connected, self.host, self.port, limit=1 << 20)
+        self._server = await asyncio.start_server(self._connected, self.host, self.port, limit=1 << 20, ssl=self._tls)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
@@ -44,7 +45,7 @@ class ScriptedUpstream:
 
     @property
     def url(self) -> str:
-        return f"http://{self.host}:{self.port}"
+        return f"{'https' if self._tls else 'http'}://{self.host}:{self.port}"
 
     def play(self, key: str, scenario: Scenario) -> Script:
         """Answer the requests that carry this bearer token by this scenario. The key ``*`` stands for every token."""

@@ -19,6 +19,7 @@ from addon.doctor import Finding, endpoint, examination, relay, turn
 from addon.providers import find_provider
 from addon.scripted import Call, answer, error
 from relay_translate.catalog import ModelFacts
+from tests.cli.authority import with_authority
 from tests.cli.running import environment, left_running, processes_of, run, started
 from tests.cli.test_probe import KEY, serving
 
@@ -106,6 +107,35 @@ def test_all_is_well(tmp_path: Path) -> None:
     assert "\x1b" not in done.stdout
     assert not list((tmp_path / "tmp").iterdir())
     assert not left_running(tmp_path / "tmp")
+
+
+def test_an_authority_of_ones_own_is_named_behind_two_dashes(tmp_path: Path) -> None:
+    env = with_codex(tmp_path, config_text())
+    with serving(CALL, tls=with_authority(tmp_path)) as url:
+        words = ["doctor", "--upstream", f"{url}/v1", "--api-key", "DOCTOR_KEY"]
+        done = run(words, env, tmp_path)
+        remedy = "-- --set ssl_verify_upstream_trusted_ca="
+        assert done.returncode == 1
+        why = "is not trusted: unable to get local issuer certificate"
+        assert f"{why} -> name its authority to mitmproxy: {remedy}" in done.stdout
+        done = run([*words, "--", "--set", "ssl_verify_upstream_trusted_ca=ca.pem"], env, tmp_path)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "called the tool" in done.stdout
+        settings = Path(env["HOME"]) / ".mitmproxy" / "config.yaml"
+        settings.parent.mkdir()
+        settings.write_text(f"ssl_verify_upstream_trusted_ca: {tmp_path / 'ca.pem'}\n")
+        done = run(words, env, tmp_path)
+        assert done.returncode == 0, done.stdout + done.stderr
+        (tmp_path / "ca.pem").write_text("no certificate")
+        done = run(words, env, tmp_path)
+        assert done.returncode == 1
+        assert f"{tmp_path / 'ca.pem'} can't be read as authorities: " in done.stdout
+
+
+def test_options_of_mitmproxy_that_say_nothing_of_certificates_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["--set", "relay_profile=openai"], ["--mode", "regular"]):
+        assert cli.main(["doctor", "--provider", "openai", "--", *words]) == 2
+        assert "doctor takes options of certificates only, not " in capsys.readouterr().err
 
 
 def test_the_provider_refuses_the_turn(tmp_path: Path) -> None:

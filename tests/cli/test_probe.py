@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import ssl
 import subprocess
 import threading
 import tomllib
@@ -24,12 +25,12 @@ KEY = "s3cret-of-the-tests"
 
 
 @contextlib.contextmanager
-def serving(step: Step, key: str = KEY) -> Iterator[str]:
+def serving(step: Step, key: str = KEY, tls: ssl.SSLContext | None = None) -> Iterator[str]:
     """A scripted endpoint that takes this key ("*" for any), in a thread of its own; gives its URL."""
     ready, over, urls = threading.Event(), threading.Event(), list[str]()
 
     async def serve() -> None:
-        async with ScriptedUpstream() as upstream:
+        async with ScriptedUpstream(tls=tls) as upstream:
             upstream.play(key, Scenario("probed", [step, ...], rules=frozenset(), route=lambda _: "main"))
             urls.append(upstream.url)
             ready.set()

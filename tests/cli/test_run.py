@@ -6,26 +6,19 @@ import argparse
 import json
 import os
 import signal
-import ssl
 import subprocess
 import sys
 import time
 import urllib.request
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from addon.cli import choosing
 from addon.cli.choosing import by_environment
 from addon.cli.serving import ServeError, trust_of
 from addon.model_lists import Trust
+from tests.cli.authority import with_authority
 from tests.cli.listing import KEY, Provider, provider
 from tests.cli.running import REPOSITORY, dispositions, environment, left_running, processes_of, run, started
 from tests.cli.test_overrides import settings_of
@@ -112,7 +105,7 @@ def test_codex_gets_the_relay_a_model_and_its_own_words_and_no_key(tmp_path: Pat
 
 def test_an_authority_of_ones_own_counts_for_the_models_too(tmp_path: Path, provider: Provider) -> None:
     """One that names no key identifiers, which mitmproxy takes."""
-    behind_tls(provider, tmp_path)
+    provider.server.socket = with_authority(tmp_path).wrap_socket(provider.server.socket, server_side=True)
     where = provider.url.replace("http:", "https:")
     words = ["run", "--provider", f"far={where}#", "--set", f"ssl_verify_upstream_trusted_ca={tmp_path / 'ca.pem'}"]
     done = run(words, with_codex(tmp_path))
@@ -130,30 +123,6 @@ def test_whose_certificates_are_taken_is_said_by_words_and_by_mitmproxys_file(
     assert trust_of(there) == Trust(file="/file.pem")
     assert trust_of([*there, "--set", "ssl_verify_upstream_trusted_ca=/word.pem"]) == Trust(file="/word.pem")
     assert trust_of([*there, "-k"]) == trust_of([*there, "--set", "ssl_insecure"]) == Trust(True, "/file.pem")
-
-
-def behind_tls(provider: Provider, folder: Path) -> None:
-    """Gives the provider a certificate for this machine, of an authority in `folder`/ca.pem."""
-
-    def signed(name: str, signer: Any, *extensions: x509.ExtensionType) -> tuple[Any, bytes]:
-        key, today = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
-        subject, issuer = (x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, one)]) for one in (name, "ca"))
-        made = x509.CertificateBuilder(issuer, subject, key.public_key(), x509.random_serial_number(),
-                                       today - timedelta(1), today + timedelta(1))  # fmt: skip
-        for extension in extensions:
-            made = made.add_extension(extension, critical=False)
-        return key, made.sign(signer or key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
-
-    authority, certificate = signed("ca", None, x509.BasicConstraints(ca=True, path_length=None))
-    (folder / "ca.pem").write_bytes(certificate)
-    key, certificate = signed("here", authority, x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]))
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    (folder / "here.pem").write_bytes(private + certificate)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "here.pem")
-    provider.server.socket = context.wrap_socket(provider.server.socket, server_side=True)
 
 
 def test_an_older_codex_gets_a_catalog_that_goes_with_the_run(tmp_path: Path, provider: Provider) -> None:
