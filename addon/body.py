@@ -66,6 +66,7 @@ class BodyStream:
         self.raw, self.sent = Kept(), Kept()
         self.pieces: list[Piece] = []
         self.called = False
+        self.given_up: ApiError | None = None  # why we ourselves end it; many an answer ends with its connection
         self.last_sent = time.monotonic()
         self._encoding = content_encoding
         self._decoder: BodyDecoder | None = None
@@ -74,7 +75,7 @@ class BodyStream:
     def __call__(self, data: bytes) -> bytes | list[bytes]:
         self.called = True
         try:
-            out = self._receive(data) if data else self.translator.finish()
+            out = self._receive(data) if data else self._end()
         except EncodingError as error:
             out = self.fail(upstream_broke(f"{self.provider} sent an answer that can't be read: {error}"))
         except Exception:
@@ -113,6 +114,9 @@ class BodyStream:
         if decoded and len(self.pieces) < MOST_PIECES:
             self.pieces.append((len(decoded), int(now * 1000)))
         return b"" if self.translator.done or not decoded else self.translator.receive(decoded)
+
+    def _end(self) -> bytes:
+        return self.translator.finish() if self.given_up is None else self.fail(self.given_up)
 
     def _note(self, out: bytes) -> None:
         if not out:

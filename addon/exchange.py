@@ -216,6 +216,12 @@ class Exchange:
             flow.error = None  # Codex hangs up at the last event; a body that is still open behind it is no failure
         return response, rest
 
+    def give_up(self, error: ApiError) -> None:
+        """We ourselves break off the provider's answer."""
+        self.given_up = error
+        if self.body is not None:
+            self.body.given_up = error
+
     def kill(self, flow: http.HTTPFlow, ended_by: str) -> None:
         """It is not to go on, and its client has heard nothing: somebody threw it away ("killed"), which the client is
         told, or there is no client any more ("client left", while it was held). In `error`, or in `response` after

@@ -25,7 +25,7 @@ def give_up(now: float) -> None:
         if not _waits(flow, turn):
             _since.pop(flow, None)
         elif now - _since.setdefault(flow, now) >= FIRST_TOKEN and compat.drop_upstream(flow):
-            turn.given_up = upstream_broke(f"{turn.upstream.authority} has said nothing for {FIRST_TOKEN:g} s")
+            turn.give_up(upstream_broke(f"{turn.upstream.authority} has said nothing for {FIRST_TOKEN:g} s"))
 
 
 def _waits(flow: http.HTTPFlow, turn: exchange.Exchange) -> bool:

@@ -242,7 +242,12 @@ async def silent_behind_its_head(answer: Answering) -> None:
     await asyncio.Event().wait()
 
 
-@pytest.mark.parametrize("hangs", [silent, silent_behind_its_head])
+async def silent_behind_a_head_without_length(answer: Answering) -> None:
+    await answer.head(chunked=False)
+    await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize("hangs", [silent, silent_behind_its_head, silent_behind_a_head_without_length])
 async def test_a_provider_that_hangs_is_given_up_and_another_one_takes_over(
     proxy, monkeypatch, caplog, hangs: Script
 ) -> None:
