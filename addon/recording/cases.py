@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from . import RecordingError
 from .check import checked_turn
 from .flows import RecordedTurn, body_of, open_recording
 from .inventory import FRAMING_HEADERS
+from .times import utc
 
 Json = dict[str, Any]
 
@@ -77,7 +78,7 @@ def read_cases(path: Path, names: Collection[str] = ()) -> Iterator[Case]:
 
 def _case(version: str, name: str, recorded: list[RecordedTurn]) -> Case:
     first = recorded[0]
-    began = datetime.fromtimestamp(first.client.request.timestamp_start, UTC).date()
+    began = utc(first.client.request.timestamp_start).date()
     case = Case(name, version, first.case, first.facts, began)
     for turn in _in_order(recorded):
         try:

@@ -11,7 +11,6 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -36,6 +35,7 @@ from . import RecordingError
 from .differences import Difference, compare, compare_bodies
 from .flows import RecordedTurn, body_of, open_recording, relay_facts
 from .pieces import cut, unpack_pieces
+from .times import utc
 from .translating import translated
 
 Json = dict[str, Any]
@@ -133,7 +133,7 @@ def progress(turns: Iterable[T], whole: int, done: str, every: float = 3.0) -> I
 
 
 def _title(number: int, turn: RecordedTurn) -> str:
-    at = datetime.fromtimestamp(turn.client.request.timestamp_start, UTC)
+    at = utc(turn.client.request.timestamp_start)
     parts = [f"turn {number}", str(turn.facts.get("requested_model") or "no model"), f"{at:%Y-%m-%d %H:%M:%S} UTC"]
     parts += [f"thread {turn.thread[-12:]}"] if turn.thread else []
     parts += [str(turn.case["name"])] if turn.case.get("name") else []

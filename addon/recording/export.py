@@ -12,7 +12,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -25,6 +24,7 @@ from .conversations import Conversation, chain, conversation
 from .flows import RecordedTurn, Recording, open_recording
 from .leaves import Leaf, Leaves, Place
 from .scrub import Scrubber
+from .times import utc
 
 Json = dict[str, Any]
 Say = Callable[[str], None]
@@ -140,7 +140,7 @@ class Export:
             "thread": turn.thread,
             "kind": kind(turn),
             "codex": turn.codex_version,
-            "started": datetime.fromtimestamp(leaf.started, UTC).isoformat(timespec="seconds"),
+            "started": utc(leaf.started).isoformat(timespec="seconds"),
             "turns": found.answers,
             "status": facts.get("status") or "unknown",
         }

@@ -8,7 +8,6 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import relay_translate
@@ -18,6 +17,7 @@ from relay_translate.errors import one_line
 from .check import Checked
 from .flows import body_of
 from .minimal import Minimal
+from .times import utc
 from .translating import mapping
 
 _LONGEST = 400  # characters of an error, or of another text of others
@@ -101,7 +101,7 @@ def _table(rows: Sequence[Row]) -> Iterator[str]:
         facts, timings = one.facts, mapping(one.facts.get("timings"))
         yield _line([
             str(one.number),
-            datetime.fromtimestamp(one.started, UTC).strftime("%Y-%m-%d %H:%M:%S"),
+            utc(one.started).strftime("%Y-%m-%d %H:%M:%S"),
             _code(facts.get("model") or "unknown"),
             str(facts.get("status") or "unknown"),
             _tokens(facts),

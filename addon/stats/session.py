@@ -10,6 +10,7 @@ from itertools import pairwise
 from mitmproxy import http
 
 from addon.recording.flows import RecordedTurn
+from addon.recording.times import utc
 
 from .totals import counts, mapping
 
@@ -51,7 +52,7 @@ class Session:
             return
         self._count += 1
         turn = RecordedTurn(flow)
-        self.threads.setdefault(turn.thread, []).append(_turn(turn, flow.request.timestamp_start))
+        self.threads.setdefault(turn.thread, []).append(_turn(turn, utc(flow.request.timestamp_start).timestamp()))
 
     def in_order(self) -> list[tuple[str, list[Turn]]]:
         """Threads by their first turn, their turns by time."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 
+from addon.recording.times import utc
 from relay_translate.errors import one_line
 from relay_translate.profiles.prices import CHECKED
 
@@ -222,7 +222,7 @@ def _seconds(value: float | None) -> str:
 
 
 def _moment(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    return utc(at).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _clock(at: float, begun: float) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from mitmproxy import http
 
 from addon.recording.flows import RecordedTurn
+from addon.recording.times import utc
 from relay_translate.profiles.prices import Entry, find_price
 
 Json = dict[str, Any]
@@ -128,7 +129,7 @@ class Totals:
             return False
         if id:
             self._ids.add(id)
-        self.add(turn.facts, thread=turn.thread, begun=flow.request.timestamp_start)
+        self.add(turn.facts, thread=turn.thread, begun=utc(flow.request.timestamp_start).timestamp())
         return True
 
     def copy(self) -> Totals:

@@ -50,6 +50,19 @@ def test_a_session_of_a_split_second_is_drawn(tmp_path: Path) -> None:
     assert picture.read_bytes().startswith(b"<?xml")
 
 
+def test_a_session_of_times_that_no_calendar_has_is_drawn(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed (pip install -e '.[plot]')")
+    one = Session()
+    one.says("hello").hears("Hello.")
+    one.says("more").hears("More.")
+    for flow in one.flows[:2]:
+        flow.request.timestamp_start = float("inf")
+    path, picture = write(tmp_path / "odd.flow", one.flows), tmp_path / "odd.svg"
+    done = run(["stats", str(path), "--plot", str(picture)], environment(tmp_path))
+    assert (done.returncode, done.stderr) == (0, f"{picture}  drawn\n")
+    assert " to 9999-12-31 23:59:59 UTC" in done.stdout
+
+
 def test_own_prices_are_read(tmp_path: Path) -> None:
     prices = tmp_path / "prices.toml"
     prices.write_text('["deepseek-*"]\ninput = 10\ncached = 1\noutput = 100\nhost = "127.*"\n')

@@ -107,6 +107,15 @@ def test_estimated_counts_are_marked() -> None:
     assert "~ estimated, because the provider sent no token counts: 1 turn" in lines
 
 
+@pytest.mark.parametrize(
+    ("begun", "shown"), [(1e15, "9999-12-31 23:59:59"), (-1e15, "1970-01-01"), (float("nan"), "1970-01-01")]
+)
+def test_a_time_that_no_calendar_has_is_brought_into_it(begun: float, shown: str) -> None:
+    made = Totals()
+    made.add(facts(), thread="a", begun=begun)
+    assert f", {shown}" in next(line for line in made.lines() if line.startswith("Thread 1"))
+
+
 def test_threads_models_and_providers_are_kept_apart() -> None:
     made = Totals()
     turns = [("a", "m", "one"), ("a", "n", "one"), ("b", "m", "two"), ("a", "m", "one"), ("b", "m", "one")]
