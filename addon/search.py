@@ -31,6 +31,7 @@ from relay_translate.search import (
     read_search_request,
     search_text,
 )
+from relay_translate.transcript import count
 
 from . import keys, replies
 from .intake import read_body
@@ -123,8 +124,8 @@ async def answer(flow: http.HTTPFlow, service: Configured | None) -> None:
         output, told = "codex-relay failed to search; its log has the details.", "failed"
     flow.response = replies.make(200, [("content-type", "application/json")], json_bytes({"output": output}))
     where = f" at {service.host}" if service else ""
-    count = f"{len(request.queries)} {'query' if len(request.queries) == 1 else 'queries'}"
-    flow.comment = f"web search{where}: {count}, {told}, {time.monotonic() - started:.2f} s"
+    queries = count(len(request.queries), "query", "queries")
+    flow.comment = f"web search{where}: {queries}, {told}, {time.monotonic() - started:.2f} s"
     logger.info("%s", one_line(flow.comment))
 
 
@@ -148,13 +149,13 @@ async def _run(request: SearchRequest, service: Configured) -> tuple[str, str]:
                 found.append(f"The search failed: {failed}.".replace(service.key or "\0", keys.SCRUBBED))
     failures = [one for one in found if isinstance(one, str)]
     total = sum(len(one) for one in found if not isinstance(one, str))
-    told = f"{total} result{'' if total == 1 else 's'}" + (f", {failures[0]}" if failures else "")
+    told = count(total, "result") + (f", {failures[0]}" if failures else "")
     return search_text(request, found), told
 
 
-async def _search(client: httpx.AsyncClient, service: Configured, query: Query, count: int) -> list[Result]:
+async def _search(client: httpx.AsyncClient, service: Configured, query: Query, most: int) -> list[Result]:
     """Raises SearchFailed."""
-    asked = service.service.ask(service.address, service.key, query, count)
+    asked = service.service.ask(service.address, service.key, query, most)
     status, headers, body = await _send(client, service, asked)
     if status == 429:
         await asyncio.sleep(_pause(headers))
@@ -162,7 +163,7 @@ async def _search(client: httpx.AsyncClient, service: Configured, query: Query, 
     if not 200 <= status < 300:
         raise SearchFailed(_refusal(service, status, body))
     try:
-        return service.service.results(json.loads(body), count)
+        return service.service.results(json.loads(body), most)
     except (ValueError, RecursionError) as error:
         why = str(error) if service.service.title in str(error) else f"{service.host} gave an answer that is not JSON"
         raise SearchFailed(why) from None

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from addon.cli import choosing, environment
 from addon.cli.arguments import port
 from addon.cli.serving import PORT, ServeError, UsageError, base_url
+from relay_translate.transcript import count
 
 if TYPE_CHECKING:
     from addon.codex.config_file import ConfigFile
@@ -217,8 +218,7 @@ def _with_catalog(entry: Entry, path: Path, models: dict[str, Any]) -> Entry:
         path.write_text(json.dumps(models, indent=1))
     except OSError as error:
         raise ServeError(f"{path} can't be written: {error.strerror or error}") from None
-    count = len(models["models"])
-    _tell(f"{path}: {count} model{'' if count == 1 else 's'}")
+    _tell(f"{path}: {count(len(models['models']), 'model')}")
     return replace(entry, catalog_file=str(path))
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from addon.cli import choosing
 from addon.cli.arguments import set_words, upstream_url
 from addon.cli.serving import UsageError, trust_of
+from relay_translate.transcript import count
 
 if TYPE_CHECKING:
     from addon.doctor import Finding
@@ -156,14 +157,10 @@ def _show(finding: Finding, out: TextIO) -> None:
 def _summary(found: Sequence[Finding]) -> str:
     counts = {status: sum(one.status == status for one in found) for status in ("failed", "warning")}
     if counts["failed"]:
-        return f"\n{_times(counts['failed'], 'thing')} failed; the first is the one to begin with."
+        return f"\n{count(counts['failed'], 'thing')} failed; the first is the one to begin with."
     if counts["warning"]:
-        return f"\nNothing failed; {_times(counts['warning'], 'warning')}."
+        return f"\nNothing failed; {count(counts['warning'], 'warning')}."
     return "\nAll is well."
-
-
-def _times(count: int, word: str) -> str:
-    return f"{count} {word}{'' if count == 1 else 's'}"
 
 
 def _as_json(found: Sequence[Finding]) -> str:

@@ -8,6 +8,8 @@ import time
 from collections.abc import Mapping
 from typing import Any, TextIO
 
+from relay_translate.transcript import count
+
 
 class TurnProgress:
     """Counts the turns that the tap tells of."""
@@ -35,7 +37,7 @@ class TurnProgress:
 
     def line(self) -> str:
         failed = f", {self.failed} failed" if self.failed else ""
-        return f"{_plural(self.turns, 'turn')} in {self.seconds:.0f} s: {self.tokens()}{failed}"
+        return f"{count(self.turns, 'turn')} in {self.seconds:.0f} s: {self.tokens()}{failed}"
 
     def tokens(self) -> str:
         return f"tokens {self.tokens_in:,} in ({self.cached:,} cached), {self.tokens_out:,} out"
@@ -62,7 +64,3 @@ class TurnProgress:
 
 def _count(value: object) -> int:
     return value if isinstance(value, int) else 0
-
-
-def _plural(count: int, word: str) -> str:
-    return f"{count} {word}{'' if count == 1 else 's'}"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from addon.cli.arguments import port, upstream_url
 from addon.cli.serving import PORT, UsageError
 from addon.recording import RecordingError
+from relay_translate.transcript import count
 
 if TYPE_CHECKING:
     from addon.scenarios.recording import Played
@@ -148,10 +149,10 @@ def _scenarios(arguments: argparse.Namespace) -> int:
 
 def _summary(version: str, out: Path, results: list[Played], extract: Path | None) -> int:
     done = [result for result in results if not result.why]
-    turns = sum(result.turns for result in done)
+    turns = count(sum(result.turns for result in done), "turn")
     if done:
         size = out.stat().st_size
-        print(f"{out}: Codex {version}, {len(done)} scenarios, {turns} turns, {size:,} bytes")
+        print(f"{out}: Codex {version}, {count(len(done), 'scenario')}, {turns}, {size:,} bytes")
     if extract and done:
         from addon.recording.fixtures import extract_file
 
@@ -159,21 +160,21 @@ def _summary(version: str, out: Path, results: list[Played], extract: Path | Non
             print(line)
     if bad := [result.case.name for result in results if result.why]:
         rest = f"; {out} holds the others" if done else "; nothing was written"
-        raise RecordingError(f"{len(bad)} scenarios did not end as scripted ({', '.join(bad)}){rest}")
+        raise RecordingError(f"{count(len(bad), 'scenario')} did not end as scripted ({', '.join(bad)}){rest}")
     if not extract:
         print(f"Next: codex-relay fixtures extract {out}, or codex-relay replay {out} --check")
     return 0
 
 
-def _progress(count: int) -> Any:
+def _progress(most: int) -> Any:
     done = 0
 
     def tell(played: Played) -> None:
         nonlocal done
         done += 1
         word = "FAILED" if played.why else "ok"
-        turns = f"{played.turns} turn{'' if played.turns == 1 else 's'}, " if not played.why else ""
-        _tell(f"[{done:>3}/{count}] {word:<6} {played.case.name} ({turns}{played.seconds:.1f} s)")
+        turns = f"{count(played.turns, 'turn')}, " if not played.why else ""
+        _tell(f"[{done:>3}/{most}] {word:<6} {played.case.name} ({turns}{played.seconds:.1f} s)")
         if played.why:
             _tell("".join(f"{'':10}{line}\n" for line in played.why.splitlines()).rstrip("\n"))
 

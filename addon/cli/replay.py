@@ -20,6 +20,7 @@ from addon.cli.serving import PORT, UsageError
 from addon.demo.screen import Screen
 from addon.recording import RecordingError, playback
 from relay_translate.errors import one_line
+from relay_translate.transcript import count
 
 if TYPE_CHECKING:
     from addon.recording.flows import Recording
@@ -127,10 +128,10 @@ class Session:
     def summary(self) -> str:
         from addon.recording.matching import listed
 
-        count, whole = len(set(self.matcher.played)), len(self.matcher.recorded)
+        played, whole = len(set(self.matcher.played)), len(self.matcher.recorded)
         refused = f"; {self.refused} requests had no recorded answer" if self.refused else ""
         left = f" (left: {listed(self.matcher.left)})" if self.matcher.left else ""
-        return f"Played {count} of {whole} recorded answers{left}{refused}"
+        return f"Played {played} of {whole} recorded answers{left}{refused}"
 
 
 def read(path: Path) -> Session:
@@ -227,15 +228,15 @@ async def _until_over(session: Session, relay: asyncio.subprocess.Process, *, on
 def _introduction(session: Session, arguments: argparse.Namespace) -> Iterator[str]:
     """What the recording holds, and what Codex needs to be told."""
     recording = session.recording
-    yield f"Recording    {recording.path}: {len(recording)} turns, {_listed('model', session.models)}" + (
+    yield f"Recording    {recording.path}: {count(len(recording), 'turn')}, {_listed('model', session.models)}" + (
         f", {_listed('Codex', session.versions, plural='Codex')}" if session.versions else ""
     )
     if recording.damage:
         yield f"             damaged ({recording.damage}); what stands before that is played"
     for number, why in list(session.unplayable.items())[:_LISTED]:
         yield f"             turn {number} can't be played: {why}"
-    if len(session.unplayable) > _LISTED:
-        yield f"             and {len(session.unplayable) - _LISTED} more turns can't be played"
+    if (more := len(session.unplayable) - _LISTED) > 0:
+        yield f"             and {count(more, 'more turn')} can't be played"
     pace = {0.0: "without pauses", 1.0: "at the recorded pace"}.get(
         arguments.speed, f"{arguments.speed:g} times as fast"
     )

@@ -30,6 +30,7 @@ from addon.demo import client, provider
 from addon.demo.screen import Screen
 from addon.recording import RecordingError
 from addon.recording.playback import PAUSE
+from relay_translate.transcript import count
 
 LIMIT = 300.0  # seconds a whole demo may take
 PROMPT = "Write hello.py, a script that greets the relay, run it, and tell me what it printed."
@@ -111,7 +112,7 @@ async def cancellable(work: Coroutine[Any, Any, int], screen: Screen) -> int:
 async def play(demo: Demo, turns: list[provider.RecordedTurn], screen: Screen) -> int:
     started = time.monotonic()
     codex, why_not = await find_codex(demo) if demo.use_codex else (None, "as asked")
-    screen.heading(f"Recorded provider: {turns[0].model}, {len(turns)} answers from {demo.recording.name}")
+    screen.heading(f"Recorded provider: {turns[0].model}, {count(len(turns), 'answer')} from {demo.recording.name}")
     async with contextlib.AsyncExitStack() as stack:
         upstream = await stack.enter_async_context(provider.ReplayProvider(turns, demo.pause))
         port, token = processes.free_port(), secrets.token_urlsafe(12)
@@ -275,7 +276,7 @@ async def with_client(turns: list[provider.RecordedTurn], port: int, screen: Scr
 
 
 def summary(demo: Demo, screen: Screen, seconds: float) -> None:
-    counts = f"{screen.turns} turns, {screen.events} events"
+    counts = f"{count(screen.turns, 'turn')}, {count(screen.events, 'event')}"
     tokens = f"{screen.input_tokens} tokens in, {screen.output_tokens} out"
     screen.heading(f"Done in {seconds:.1f} s: {counts}, {tokens}, all on this machine")
     made = ", ".join(sorted(path.name for path in demo.workspace.iterdir() if not path.name.startswith(".")))

@@ -15,6 +15,7 @@ from addon.nearest import NEAR
 from addon.providers import Provider, Upstream
 from relay_translate import translate_error
 from relay_translate.errors import one_line
+from relay_translate.transcript import count
 
 if TYPE_CHECKING:
     from relay_translate.catalog import ModelFacts
@@ -64,7 +65,8 @@ def look(provider: Provider, limit: float = LIMIT, trust: model_lists.Trust = mo
         return Listed(failed(ABOUT, _without(str(why), provider.key), _other_path(provider)))
     if not models:
         return Listed(warning(ABOUT, f"{url} answers, but lists no model that holds conversations"), [], usable=True)
-    return Listed(ok(ABOUT, f"{url} answers; {_count(len(models))}"), models, usable=True)
+    told = count(len(models), "model that holds conversations", "models that hold conversations")
+    return Listed(ok(ABOUT, f"{url} answers; {told}"), models, usable=True)
 
 
 def _read(pieces: Iterator[bytes]) -> bytes:
@@ -172,10 +174,6 @@ def near(model: str, names: Sequence[str]) -> list[str]:
     # One or two letters stand in any name.
     holding = [one for one in names if min(len(word), len(one)) > 2 and (word in one.lower() or one.lower() in word)]
     return list(dict.fromkeys([*holding[:_CLOSE], *difflib.get_close_matches(model, names, _CLOSE, NEAR)]))[:_CLOSE]
-
-
-def _count(number: int) -> str:
-    return f"{number} model{'' if number == 1 else 's'} that hold{'s' if number == 1 else ''} conversations"
 
 
 def _without(text: str, key: str) -> str:

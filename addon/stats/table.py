@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from addon.recording.times import utc
 from relay_translate.errors import one_line
 from relay_translate.profiles.prices import CHECKED
+from relay_translate.transcript import count
 
 from .totals import Group, Json, Sums, Totals, percentile
 
@@ -55,7 +56,7 @@ def sentences(totals: Totals) -> list[str]:
 
 def _sentence(name: str, sums: Sums) -> str:
     about = "~" if sums.estimated else ""
-    turns = _turns(sums.turns) + (f", {sums.endings['failed']:,} failed" if sums.endings["failed"] else "")
+    turns = count(sums.turns, "turn") + (f", {sums.endings['failed']:,} failed" if sums.endings["failed"] else "")
     hit = f" ({sums.hit_rate:.0%} cached)" if sums.hit_rate is not None else ""
     tokens = f"{about}{short(sums.tokens_in)} in{hit}, {about}{short(sums.tokens_out)} out" if sums.told else ""
     first, total = percentile(sums.first_token, 0.5), percentile(sums.total, 0.5)
@@ -110,9 +111,9 @@ def _row(label: str, group: Group | None, sums: Sums, by_model: dict[Group, Sums
         _name(group, by_model) if group else "",
         f"{sums.turns:,}",
         f"{sums.endings['failed']:,}" if sums.endings["failed"] else "-",
-        *([about + short(count) for count in tokens] or ["?", "?"]),
+        *([about + short(one) for one in tokens] or ["?", "?"]),
         "-" if hit is None else f"{hit:.0%}",
-        *([about + short(count) for count in said] or ["?", "?"]),
+        *([about + short(one) for one in said] or ["?", "?"]),
         *(_seconds(percentile(times, share)) for times in (first, total) for share in (0.5, 0.95)),
         _cost(sums),
     ]
@@ -157,13 +158,13 @@ def _threads(totals: Totals, numbers: dict[str, str]) -> Iterator[str]:
         yield f"Thread {number}: {one_line(thread) or 'the client gave no name'}{began}{last}{' UTC' if began else ''}"
     if len(numbers) > _MOST_THREADS:
         more = len(numbers) - _MOST_THREADS
-        yield f"and {more:,} thread{'' if more == 1 else 's'} more; codex-relay stats --json names them all"
+        yield f"and {count(more, 'thread')} more; codex-relay stats --json names them all"
 
 
 def _endings(whole: Sums) -> Iterator[str]:
     for kinds, title in ((whole.endings, "Not completed"), (whole.errors, "Errors")):
         if kinds:
-            yield f"{title}: {', '.join(f'{one_line(name)} {count:,}' for name, count in _most(kinds))}"
+            yield f"{title}: {', '.join(f'{one_line(name)} {times:,}' for name, times in _most(kinds))}"
 
 
 def _most(kinds: Counter[str]) -> list[tuple[str, int]]:
@@ -172,9 +173,9 @@ def _most(kinds: Counter[str]) -> list[tuple[str, int]]:
 
 def _unsure(whole: Sums) -> Iterator[str]:
     if whole.turns > whole.told:
-        yield f"No token counts: {_turns(whole.turns - whole.told)}"
+        yield f"No token counts: {count(whole.turns - whole.told, 'turn')}"
     if whole.estimated:
-        yield f"~ estimated, because the provider sent no token counts: {_turns(whole.estimated)}"
+        yield f"~ estimated, because the provider sent no token counts: {count(whole.estimated, 'turn')}"
 
 
 def _prices(totals: Totals, by_model: dict[Group, Sums]) -> Iterator[str]:
@@ -185,12 +186,8 @@ def _prices(totals: Totals, by_model: dict[Group, Sums]) -> Iterator[str]:
         yield f"Cost: {own}list prices of {CHECKED}; what you pay may differ."
     for group, sums in unknown:
         where = f" at {one_line(group.provider)}" if group.provider else ""
-        what = f"{one_line(group.model)}{where} ({_turns(sums.hidden)})"
+        what = f"{one_line(group.model)}{where} ({count(sums.hidden, 'turn')})"
         yield f"No price is known of {what}; codex-relay stats --prices FILE.toml can name it."
-
-
-def _turns(count: int) -> str:
-    return f"{count:,} turn{'' if count == 1 else 's'}"
 
 
 def _cost(sums: Sums) -> str:
@@ -206,13 +203,13 @@ def money(usd: float) -> str:
     return f"${usd:,.4f}" if usd < 1 else f"${usd:,.2f}"
 
 
-def short(count: int) -> str:
+def short(number: int) -> str:
     """`98,765`, `412k`, `1.3M`, `125M`."""
-    if count < 100_000:
-        return f"{count:,}"
-    if count < 999_500:
-        return f"{count / 1e3:.0f}k"
-    return f"{count / 1e6:.1f}M" if count < 99_950_000 else f"{count / 1e6:,.0f}M"
+    if number < 100_000:
+        return f"{number:,}"
+    if number < 999_500:
+        return f"{number / 1e3:.0f}k"
+    return f"{number / 1e6:.1f}M" if number < 99_950_000 else f"{number / 1e6:,.0f}M"
 
 
 def _seconds(value: float | None) -> str:

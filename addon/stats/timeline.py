@@ -16,6 +16,7 @@ from typing import Any
 
 from addon.recording import RecordingError
 from relay_translate.errors import one_line
+from relay_translate.transcript import count
 
 from .session import Clock, Session, Turn
 from .table import short
@@ -124,8 +125,7 @@ def _head(figure: Any, name: str, session: Session, height: float) -> None:
     asked, cached = sum(turn.tokens_in for turn in turns), sum(turn.cached for turn in turns)
     hit = f" ({cached / asked:.0%} cached)" if asked else ""
     said = f"{short(asked)} tokens in{hit}, {short(sum(turn.tokens_out for turn in turns))} out"
-    threads = f"{len(session.threads)} thread{'' if len(session.threads) == 1 else 's'}"
-    title = f"{one_line(name)}   {len(turns):,} turn{'' if len(turns) == 1 else 's'} of {threads}, {said}"
+    title = f"{one_line(name)}   {count(len(turns), 'turn')} of {count(len(session.threads), 'thread')}, {said}"
     figure.text(0.065, 1 - 0.26 / height, _plain(title), fontsize=12, fontweight="bold", va="center")
     keys = [
         Patch(facecolor=_WAITING, label="waiting for the first token"),
@@ -146,7 +146,7 @@ def _thread(above: Any, below: Any, label: str, turns: list[Turn], clock: Clock,
     failed = sum(turn.status == "failed" for turn in turns)
     busy = _duration(sum(turn.total for turn in turns))
     facts = [
-        f"{len(turns)} turn{'' if len(turns) == 1 else 's'}",
+        count(len(turns), "turn"),
         f"the model at work for {busy}",
         f"{failed} failed" if failed else "",
     ]
@@ -269,10 +269,10 @@ def round_moments(clock: Clock, step: float) -> Iterator[float]:
         number = max(number + 1, math.ceil((pause.end - clock.start) / step) if pause else 0)
 
 
-def _ticks(count: int) -> Any:
+def _ticks(most: int) -> Any:
     from matplotlib.ticker import MaxNLocator
 
-    return MaxNLocator(count, integer=True)
+    return MaxNLocator(most, integer=True)
 
 
 def _elapsed(seconds: float, step: float) -> str:

@@ -245,7 +245,7 @@ def test_a_codex_that_does_not_end_as_scripted_is_an_error_that_says_why(tmp_pat
     assert done.returncode == 1
     assert "not supported  schema: since 0.58.0: exec has no --output-schema" in done.stderr
     assert "the user does not read 'maximum context length'" in done.stderr
-    assert "1 scenarios did not end as scripted (context); new.flow holds the others" in done.stderr.splitlines()[-1]
+    assert "1 scenario did not end as scripted (context); new.flow holds the others" in done.stderr.splitlines()[-1]
     assert [turn.case["name"] for turn in open_recording(tmp_path / "new.flow").turns()] == ["length"]
 
 
