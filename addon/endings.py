@@ -52,6 +52,15 @@ async def error_instead(flow: http.HTTPFlow) -> NoReturn:
     raise AddonHalt
 
 
+def heed_kills(now: float) -> None:
+    """End the turns that somebody killed while their provider is waited for or answers: mitmproxy looks between two
+    hooks only, and a long answer would be paid for to its end (measured with 11.0.2 and 12.3.1)."""
+    for flow, turn in list(live.items()):
+        is_open = turn.sent(flow) and turn.timings.total is None and turn.given_up is None
+        if is_open and compat.ended_by(flow) == "killed" and compat.drop_upstream(flow):
+            turn.give_up(replies.ABORTED)
+
+
 def was_of(flow: http.HTTPFlow, client: connection.Client) -> bool:
     """Whether the flow came from this connection; a replay has none."""
     return flow.client_conn.id == client.id and flow.is_replay is None

@@ -205,7 +205,7 @@ class Exchange:
         was_over = self.is_told
         if self.body is not None and flow.response is not None:
             self._keep_raw(self.body.raw.whole())
-            rest = b"" if ended_by == "client left" else self.body.end_with(error)
+            rest = b"" if ended_by == "client left" else self.body.end_with(replies.for_codex(error))
             flow.response.content = self.body.sent.whole()
             self._end_stream(self.body.translator)
         elif not ended_by:
@@ -220,7 +220,7 @@ class Exchange:
         """We ourselves break off the provider's answer."""
         self.given_up = error
         if self.body is not None:
-            self.body.given_up = error
+            self.body.given_up = replies.for_codex(error)
 
     def kill(self, flow: http.HTTPFlow, ended_by: str) -> None:
         """It is not to go on, and its client has heard nothing: somebody threw it away ("killed"), which the client is
@@ -232,6 +232,8 @@ class Exchange:
             is_left, self.held_back, self.response = ended_by == "client left", True, {}
             flow.response = None if is_left else replies.aborted(flow.request, self.context, events=self.events)
             self.outcome = Outcome(ended_by, None, self.outcome.summary)
+        elif self.given_up is replies.ABORTED and self.outcome.status == "failed":  # told in its stream
+            self.outcome, self.response = Outcome(ended_by, None, self.outcome.summary), {}
 
     def refusal(self, error: ApiError) -> http.Response:
         """The answer for a turn that failed before anything was said."""

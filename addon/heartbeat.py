@@ -11,7 +11,7 @@ import asyncio
 import logging
 import time
 
-from . import compat, exchange, patience
+from . import compat, endings, exchange, patience
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ class Heartbeat:
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(TICK)
-            for work in (keep_alive, patience.give_up):
+            for work in (keep_alive, patience.give_up, endings.heed_kills):
                 try:
                     work(time.monotonic())
                 except Exception:  # one odd flow must not end the signs of life of all others

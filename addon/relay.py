@@ -244,6 +244,8 @@ class Relay:
         turn = exchange.live.pop(flow, None)
         why = flow.error.msg if flow.error else "unknown error"
         ended_by = compat.ended_by(flow)
+        if turn is not None and turn.given_up is replies.ABORTED:
+            ended_by = "killed"  # mitmproxy has put its own words in the place of that
         if turn is None:
             if recorder.is_replayed_upstream(flow):
                 endings.upstream_answered(flow)

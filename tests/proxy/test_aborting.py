@@ -9,10 +9,10 @@ import contextlib
 import pytest
 
 import addon.exchange
-from addon import guard
+from addon import guard, heartbeat
 
 from .looking import Looking
-from .wire import CODEX, Answering, Client, delta, finish, sse, turn, until
+from .wire import CODEX, TIMEOUT, Answering, Client, Script, delta, finish, sse, turn, until
 
 pytestmark = pytest.mark.asyncio
 
@@ -77,6 +77,55 @@ async def test_an_answer_that_is_killed_while_it_is_gathered_is_told_as_it_is_ke
         await relay.turn()
     assert "aborted by somebody" in reply.failure()["message"]
     assert flow.response.content == reply.body
+
+
+async def silent_behind_its_head(answer: Answering) -> None:
+    await answer.head()
+    await answer.gone()
+
+
+async def silent(answer: Answering) -> None:
+    await answer.gone()
+
+
+async def begun(answer: Answering) -> None:
+    await answer.head()
+    await answer.send(sse(delta("first ")))
+    await answer.gone()
+
+
+async def begun_without_length(answer: Answering) -> None:
+    await answer.head(chunked=False)
+    await answer.send(sse(delta("first ")))
+    await answer.gone()
+
+
+@pytest.mark.parametrize("script", [silent, silent_behind_its_head, begun, begun_without_length])
+async def test_a_kill_ends_an_answer_that_is_under_way(proxy, monkeypatch, script: Script) -> None:
+    """The provider's connection is closed: it goes on for nobody."""
+    monkeypatch.setattr(heartbeat, "TICK", 0.05)
+    looking, left = Looking(), asyncio.Event()
+
+    async def tells(answer: Answering) -> None:
+        await script(answer)
+        left.set()
+
+    async with proxy(tells, looking=looking.addons, relay_api_key=RELAY_KEY) as relay:
+        asked = asyncio.create_task(relay.ask())
+        await until(lambda: relay.upstream.seen and addon.exchange.live)
+        flow, exchange = next(iter(addon.exchange.live.items()))
+        if script is not silent:
+            await until(lambda: exchange.body and (exchange.body.pieces or script is silent_behind_its_head))
+        flow.kill()
+        reply = await asyncio.wait_for(asked, TIMEOUT)
+        await asyncio.wait_for(left.wait(), TIMEOUT)
+        client, upstream = await relay.turn()
+    assert "aborted by somebody" in reply.failure()["message"]
+    assert reply.failure()["code"] == "invalid_prompt", "Codex asks again at codes that it does not know"
+    assert (client.metadata["relay"]["status"], client.marked) == ("killed", ":red_circle:")
+    assert "killed" in client.comment
+    assert len(relay.upstream.seen) == 1
+    assert all(RELAY_KEY not in repr(one.get_state()) for one in (client, upstream))
 
 
 async def test_an_aborted_replay_of_the_providers_side_keeps_no_key(proxy) -> None:
