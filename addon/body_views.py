@@ -8,6 +8,8 @@ from typing import Any, Protocol
 
 from mitmproxy import contentviews, flow
 
+from . import compat
+
 logger = logging.getLogger(__name__)
 
 _KEY = re.compile(r"(  \d+ )?\w[\w./ (),-]{0,60}:(?= |$)")  # a title or an item's label; texts stand deeper
@@ -67,6 +69,7 @@ def _styled(line: str) -> list[tuple[str, str]]:
 
 def _rendered(view: BodyView, data: bytes, flow: Any, message: Any) -> str:
     try:
+        compat.focus_on(flow)
         return view.render(data, flow, message)
     except Exception as error:
         logger.debug("the view %s failed", view.name, exc_info=True)

@@ -9,6 +9,7 @@ HTTP/2 clients, which mitmproxy has only when client and upstream both speak TLS
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import re
 import sys
@@ -352,6 +353,14 @@ def shown() -> Sequence[flow.Flow]:
 
 def show_updated(flows: Sequence[flow.Flow]) -> None:
     ctx.master.addons.trigger(hooks.UpdateHook(flows))
+
+
+def focus_on(shown: flow.Flow | None) -> None:
+    """`@focus` is what somebody has open in mitmweb's page, which never tells what is selected there: without this it
+    is the first flow of the list."""
+    if hasattr(ctx.options, "web_host") and shown is not None:
+        with contextlib.suppress(ValueError):  # it is not in the list
+            viewer().focus.flow = shown
 
 
 def prefer_columns(columns: Sequence[str]) -> None:

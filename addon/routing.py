@@ -120,16 +120,18 @@ def provider_of(settings: Settings, model: str) -> tuple[Provider, str]:
 
 
 def doubtful(settings: Settings) -> list[str]:
-    """Targets that begin with a provider's name which is none of the relay's: the first one is asked for them. It may
-    be meant so, gateways name their models like that."""
-    ours = {provider.name for provider in settings.providers}
-    targets = (*settings.fallback, *settings.model_map.values()) if ours else ()
-    names = {target: target.partition("/")[0] for target in targets if "/" in target}
-    return [
-        f"{target}: {name} is none of relay_providers; {settings.providers[0].name} will be asked for {target!r}"
-        for target, name in names.items()
-        if name not in ours
-    ]
+    """What is to be said of the options' targets."""
+    targets = dict.fromkeys((*settings.fallback, *settings.model_map.values()))
+    return [f"{target}: {doubt}" for target in targets if (doubt := doubt_of(settings, target))]
+
+
+def doubt_of(settings: Settings, target: str) -> str:
+    """Of a target that begins with a provider's name which is none of the relay's: the first one is asked for it. It
+    may be meant so, gateways name their models like that. "" for any other."""
+    name, slash, _ = target.partition("/")
+    if not slash or not settings.providers or name in {provider.name for provider in settings.providers}:
+        return ""
+    return f"{name} is none of relay_providers; {settings.providers[0].name} will be asked for {target!r}"
 
 
 def stand_ins_of(settings: Settings, target: Upstream) -> list[Place]:

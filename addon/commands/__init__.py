@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +18,8 @@ from pathlib import Path
 from mitmproxy import command, ctx, flow, http, types
 from mitmproxy.exceptions import CommandError
 
-from addon import compat, flow_list, loaded
+from addon import compat, exchange, flow_list, loaded, routing
+from addon.providers import Upstream
 from addon.recording.check import checked_turn
 from addon.recording.fixtures import extract_file
 from addon.recording.flows import RecordedTurn, relay_facts
@@ -29,7 +29,7 @@ from addon.stats.totals import Totals
 from relay_translate.transcript import count
 
 from . import places, snippets
-from .turns import as_file, last_turn, plainly, providers_side, request_of, turns_of
+from .turns import as_file, copy_to_send, plainly, providers_side, request_of, turns_of
 
 logger = logging.getLogger(__name__)
 
@@ -79,19 +79,23 @@ class Commands:
     @command.command("relay.rerun")
     def rerun(self, flows: Sequence[flow.Flow], model: str) -> str:
         """Ask another model what was asked in a turn. The answer is a new flow, which nobody but you sees."""
-        turn = last_turn(flows)
-        if not model.strip():
+        turn, which = _last(flows)
+        model, settings = model.strip(), self._settings()
+        if not model:
             raise CommandError("relay.rerun: name the model to ask, as its provider calls it")
-        again = turn.client.copy()
-        again.response, again.error, again.marked, again.comment = None, None, "", ""
+        again = copy_to_send(turn.client)
         again.metadata = {RERUN: model}
-        again.timestamp_created = time.time()
         again.request.headers.pop("content-encoding", None)
-        again.request.content = json.dumps(request_of(turn) | {"model": model.strip()}).encode()
+        again.request.content = json.dumps(request_of(turn) | {"model": model}).encode()
+        flow_list.tell(again, f"to be asked of {model}")
+        if why := _refusal(again, settings):
+            raise CommandError(f"relay.rerun: {why}")
         if (view := compat.viewer()) is not None:
             view.add([again])
         ctx.master.commands.call("replay.client", [again])
-        return f"asked again, of {model}"
+        doubt = routing.doubt_of(settings, model) if settings else ""
+        told = f"asked again, of {model}: {which and f'{which}, '}{turn.client.comment}"
+        return f"{told}; {doubt}" if doubt else told
 
     @command.command("relay.translate")
     def translate(self, flows: Sequence[flow.Flow]) -> Sequence[str]:
@@ -106,6 +110,8 @@ class Commands:
     @command.command("relay.fixture")
     def fixture(self, flows: Sequence[flow.Flow], path: types.Path) -> Sequence[str]:
         """Write turns into a folder as readable fixtures, one subfolder for each conversation."""
+        if not path.strip():
+            raise CommandError("relay.fixture: name the folder that the fixtures go into, such as ~/fixtures")
         with as_file(turns_of(flows)) as file, loaded.as_they_are(), plainly(file):
             return list(extract_file(file, Path(path)))
 
@@ -156,6 +162,15 @@ def _last(flows: Sequence[flow.Flow]) -> tuple[RecordedTurn, str]:
     turns = turns_of(flows)
     which = f"the last of {len(turns):,} turns" if len(turns) > 1 else ""
     return max(turns, key=lambda turn: turn.client.timestamp_created), which
+
+
+def _refusal(again: http.HTTPFlow, settings: Settings | None) -> str:
+    """Why the relay would not send a request on; "" when it would."""
+    target = compat.reverse_target(again)
+    if target is None:
+        return ""
+    opened = exchange.open_exchange(again.request.copy(), settings_of(again, settings), Upstream(*target))
+    return opened.why if isinstance(opened, exchange.Refusal) else ""
 
 
 def _has_failed(flow: http.HTTPFlow) -> bool:

@@ -55,18 +55,22 @@ def python(request: http.Request, key: Key) -> str:
     headers = []
     for name, value, is_key in _headers(request):
         if is_key:
-            headers.append(f"    {name!r}: {value!r} + os.environ[{key.variable!r}],  # key of {_harmless(key.whose)}")
+            headers.append(f"    {name!r}: {value!r} + key,")
         else:
             headers.append(f"    {name!r}: {value!r},")
     text = _text(request)
     body, argument = repr(text), "content"
     with contextlib.suppress(ValueError, RecursionError):
         body, argument = _literal(json.loads(text)), "json"
+    reads_key = []
+    if needs_key(request):
+        asked = f"{key.variable}: set it to the key of {_harmless(key.whose)}"
+        reads_key = [f"key = os.environ.get({key.variable!r}) or sys.exit({asked!r})"]
     return "\n".join([
-        "import os",
-        "",
+        *(["import os", "import sys", ""] if reads_key else []),
         "import httpx",
         "",
+        *reads_key,
         f"body = {body}",
         "headers = {",
         *headers,

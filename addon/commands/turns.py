@@ -34,14 +34,18 @@ def turns_of(flows: Sequence[flow.Flow]) -> list[RecordedTurn]:
     return list(found.values())
 
 
-def last_turn(flows: Sequence[flow.Flow]) -> RecordedTurn:
-    return max(turns_of(flows), key=lambda turn: turn.client.timestamp_created)
-
-
 def providers_side(turn: RecordedTurn) -> http.HTTPFlow:
     if turn.upstream is None:
         raise CommandError("the provider's side of this turn is not in the list")
     return turn.upstream
+
+
+def copy_to_send(client: http.HTTPFlow) -> http.HTTPFlow:
+    """A flow of its own with the same request. Not `copy`: that keeps what the flow was before somebody edited it,
+    and *Revert* would make a second one of the same identity of it."""
+    made = http.HTTPFlow(client.client_conn.copy(), client.server_conn.copy())
+    made.request = client.request.copy()
+    return made
 
 
 def request_of(turn: RecordedTurn) -> dict[str, Any]:

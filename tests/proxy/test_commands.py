@@ -13,7 +13,7 @@ from typing import Any
 
 import pyperclip
 import pytest
-from mitmproxy import http
+from mitmproxy import contentviews, http
 from mitmproxy.exceptions import CommandError
 from mitmproxy.io import FlowReader, FlowWriter
 
@@ -232,7 +232,7 @@ async def test_nothing_of_a_strangers_recording_is_a_command(
         assert [path.name for path in tmp_path.iterdir()] == ["got"]
     tree = ast.parse(snippets.python(request, Key("API_KEY", '"\nopen("pwned", "w")')))
     calls = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
-    assert calls == {"httpx.stream", "response.iter_lines", "print"}
+    assert calls - {"os.environ.get", "sys.exit"} == {"httpx.stream", "response.iter_lines", "print"}
 
 
 async def test_an_address_that_curl_would_take_for_an_option_is_refused(proxy, looking) -> None:
@@ -268,6 +268,54 @@ async def test_a_turn_is_run_again_with_another_model(proxy, looking) -> None:
         assert "other-model" in new.comment
         assert new.metadata["relay"]["status"] == "completed"
         assert KEY not in looking.seen
+
+
+async def test_what_is_run_again_is_named_and_comes_back_as_what_it_was(proxy, looking) -> None:
+    """The turn, of several; *Revert* makes no second flow of the same identity, also of one that was edited."""
+    async with proxy(looking=looking.addons, relay_api_key=KEY) as relay:
+        for _ in range(2):
+            await relay.ask()
+        *_, client = await relay.flows(4)
+        client.backup()
+        client.marked = ":star:"
+        told = call(relay, "relay.rerun", "@all", "other-model")
+        assert told == f"asked again, of other-model: the last of 2 turns, {client.comment}"
+        await relay.flows(6)
+        again = looking.flows[4]
+        again.revert()
+        looking.view.update([again])
+        assert len({flow.id for flow in looking.flows}) == 6
+        assert again.comment == "to be asked of other-model"
+
+
+async def test_fixtures_need_a_folder(proxy, looking) -> None:
+    async with proxy(looking=looking.addons) as relay:
+        await relay.ask()
+        with pytest.raises(CommandError, match="name the folder"):
+            call(relay, "relay.fixture", "@all", "")
+
+
+async def test_what_is_open_in_mitmwebs_page_is_the_focus(proxy, looking) -> None:
+    async with proxy(looking=looking.addons) as relay:
+        relay.master.options.add_option("web_host", str, "127.0.0.1", "As mitmweb has it.")
+        for text in ("one", "two", "three"):
+            await relay.ask(turn(text))
+        *_, client = await relay.flows(6)
+        flows = looking.flows
+        assert looking.view.focus.flow is flows[0]
+        body_of_view(client)
+        assert looking.view.focus.flow is client
+        assert "three" in json.dumps(json.loads(client.request.content))
+        call(relay, "relay.python", "@focus")
+        assert "three" in looking.copied[-1]
+
+
+def body_of_view(flow: http.HTTPFlow) -> None:
+    """Has mitmproxy show a request, as mitmweb does when somebody opens it."""
+    if hasattr(contentviews, "prettify_message"):
+        contentviews.prettify_message(flow.request, flow)
+    else:
+        contentviews.get_message_content_view("auto", flow.request, flow)
 
 
 async def test_a_turn_is_translated_again(proxy, looking) -> None:

@@ -230,6 +230,9 @@ async def test_a_turn_is_run_again_at_another_provider(proxy) -> None:
         await relay.flows(2)
         relay.master.commands.call_strings("relay.rerun", ["@all", "two/b"])
         await relay.flows(4)
+        told = relay.master.commands.call_strings("relay.rerun", ["@all", "tow/b"])
+        assert told.endswith("; tow is none of relay_providers; one will be asked for 'tow/b'")
+        await relay.flows(6)
     assert (second.seen[-1].json()["model"], second.seen[-1].path) == ("b", "/gateway/v1/chat/completions")
     assert second.seen[-1].headers["authorization"] == f"Bearer {SECOND_KEY}"
     assert SECOND_KEY not in looking.seen
