@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 from typing import Any, Protocol
@@ -67,9 +68,17 @@ def _styled(line: str) -> list[tuple[str, str]]:
     return [("header", key[0]), ("text", line[key.end() :])] if key else [("text", line or " ")]
 
 
+def _focus_on(shown: flow.Flow | None) -> None:
+    """`@focus` is what somebody has open in mitmweb's page, which never tells what is selected there: without this it
+    is the first flow of the list."""
+    if compat.is_web() and shown is not None:
+        with contextlib.suppress(ValueError):  # it is not in the list
+            compat.viewer().focus.flow = shown
+
+
 def _rendered(view: BodyView, data: bytes, flow: Any, message: Any) -> str:
     try:
-        compat.focus_on(flow)
+        _focus_on(flow)
         return view.render(data, flow, message)
     except Exception as error:
         logger.debug("the view %s failed", view.name, exc_info=True)

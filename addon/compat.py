@@ -9,7 +9,6 @@ HTTP/2 clients, which mitmproxy has only when client and upstream both speak TLS
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import re
 import sys
@@ -338,10 +337,15 @@ def viewer() -> Any:
     return ctx.master.addons.get("view")
 
 
+def is_web() -> bool:
+    """Whether this is mitmweb."""
+    return hasattr(ctx.options, "web_host")
+
+
 def is_watched() -> bool:
     """Whether somebody looks at this moment: mitmweb may run without a browser."""
     web = sys.modules.get("mitmproxy.tools.web.app")
-    if web is not None and hasattr(ctx.options, "web_host"):
+    if web is not None and is_web():
         return bool(getattr(web, "ClientConnection").connections)  # noqa: B009 - not declared public
     return viewer() is not None
 
@@ -353,14 +357,6 @@ def shown() -> Sequence[flow.Flow]:
 
 def show_updated(flows: Sequence[flow.Flow]) -> None:
     ctx.master.addons.trigger(hooks.UpdateHook(flows))
-
-
-def focus_on(shown: flow.Flow | None) -> None:
-    """`@focus` is what somebody has open in mitmweb's page, which never tells what is selected there: without this it
-    is the first flow of the list."""
-    if hasattr(ctx.options, "web_host") and shown is not None:
-        with contextlib.suppress(ValueError):  # it is not in the list
-            viewer().focus.flow = shown
 
 
 def prefer_columns(columns: Sequence[str]) -> None:

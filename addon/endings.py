@@ -21,6 +21,12 @@ _OF_AN_ANSWER = re.compile(r" ?\b(?:(?:status|error|tool|quirk|failover)=\S*|slo
 
 UNHEARD = 1.0  # seconds after which mitmproxy says no more of a client that has left
 
+over: WeakSet[http.HTTPFlow] = WeakSet()
+"""Turns that have ended by `error`. mitmproxy may call `response` after it, while that hook is still at work: when the
+provider's answer ends with the connection, which mitmproxy closes for a client that has left."""
+
+GOODBYE = 0.5  # seconds after which mitmproxy has looked whether the client is still there
+
 _ending: set[asyncio.Task[None]] = set()
 _refused: WeakSet[http.HTTPFlow] = WeakSet()
 
@@ -59,6 +65,19 @@ def heed_kills(now: float) -> None:
         is_open = turn.sent(flow) and turn.timings.total is None and turn.given_up is None
         if is_open and compat.ended_by(flow) == "killed" and compat.drop_upstream(flow):
             turn.give_up(replies.ABORTED)
+
+
+def forget_goodbye(flow: http.HTTPFlow) -> None:
+    """Once the hooks of a complete turn have run: a client that hangs up meanwhile is no error of the turn's, but
+    mitmproxy says so."""
+    asyncio.get_running_loop().call_later(GOODBYE, _forget_goodbye, flow)
+
+
+def _forget_goodbye(flow: http.HTTPFlow) -> None:
+    if flow not in live and flow.error and compat.says_client_left(flow.error.msg):
+        flow.error = None
+        if compat.viewer() is not None:
+            compat.show_updated([flow])
 
 
 def was_of(flow: http.HTTPFlow, client: connection.Client) -> bool:

@@ -42,6 +42,14 @@ def tell(flow: http.HTTPFlow, comment: str) -> None:
         flow.comment = _written[flow] = comment
 
 
+def forget(flow: http.HTTPFlow) -> None:
+    """It is sent again, in place: what became of it before would be found as what it is now, and saved with what there
+    is of it if mitmproxy ends meanwhile. *Revert* brings it back."""
+    tell(flow, "")
+    flow.metadata.pop(WORDS, None)
+    flow.metadata.pop("relay", None)
+
+
 def finish(flow: http.HTTPFlow, facts: Mapping[str, Any]) -> None:
     """The client's flow of a turn that is over. facts: `metadata["relay"]`."""
     tell(flow, comment(facts))

@@ -114,6 +114,11 @@ class Relay:
                 "mitmweb of mitmproxy 11.0 asks for no password: everybody on this machine can read and change what "
                 "passes; mitmproxy 12 asks for one"
             )
+        if self.settings and self.settings.api_key and not self.settings.key_variable and compat.is_web():
+            logger.warning(
+                "relay_api_key holds the key itself, which mitmweb shows under Options; put it into an environment "
+                "variable, and name that: relay_api_key=env:NAME"
+            )
         if compat.listens_to_everybody():
             logger.warning(
                 "the relay listens on every network interface, for anybody who can reach this machine; "
@@ -127,6 +132,7 @@ class Relay:
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         if _target(flow) is not None:
             holding.forget(flow)
+            endings.over.discard(flow)
             self.live_view.begin(flow)
 
     async def request(self, flow: http.HTTPFlow) -> None:
@@ -170,6 +176,8 @@ class Relay:
             endings.refuse(flow, turn.why)
             self._keep(flow)
         else:
+            if flow.is_replay == "request":
+                flow_list.forget(flow)
             turn.no_server = flow.server_conn
             exchange.live[flow] = turn
             flow.request = turn.upstream_request
@@ -204,6 +212,8 @@ class Relay:
             flow.response.stream = False  # buffered, and replaced in `response`
 
     async def response(self, flow: http.HTTPFlow) -> None:
+        if flow in endings.over:
+            raise AddonHalt  # who comes behind the relay has heard of it: it would be written twice
         if not _is_under_way(flow):
             return
         guard.forget(flow)
@@ -260,6 +270,7 @@ class Relay:
                 self._keep(flow)
             keys.scrub_flow(flow)
             return
+        endings.over.add(flow)
         try:
             how = holding.ended(flow) or ("killed" if ended_by == "killed" and not turn.has_begun else "")
             if how:
@@ -279,6 +290,8 @@ class Relay:
         await recorder.record(flow, turn, linked)
         if turn.outcome.status == "killed" and not turn.has_begun:
             endings.tell_client(flow)
+        if turn.outcome.status == "completed":
+            endings.forget_goodbye(flow)
         self.totals.add_flow(flow)
         self._keep(flow, linked)
 

@@ -74,7 +74,7 @@ class Commands:
             return [f"copied: a {what}{which and f' of {which}'}, {len(text):,} characters{hint}"]
         logger.info("%s", f"a {what}{hint}\n{text}")
         told = f"no clipboard here: the {what}{which and f' of {which}'} stands in the event log{hint}"
-        return [told] if hasattr(ctx.options, "web_host") else [told, *text.splitlines()]
+        return [told] if compat.is_web() else [told, *text.splitlines()]
 
     @command.command("relay.rerun")
     def rerun(self, flows: Sequence[flow.Flow], model: str) -> str:

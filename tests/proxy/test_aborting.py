@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 
 import pytest
+from mitmproxy import http
 
 import addon.exchange
 from addon import guard, heartbeat
@@ -285,3 +286,80 @@ async def test_an_answer_after_an_abort_is_as_good_as_any(proxy) -> None:
             getattr(held, how)()
             reply = await asked
     assert reply.text() == "Hello"
+
+
+async def test_a_turn_whose_answer_ends_with_the_connection_is_told_of_once(proxy) -> None:
+    """mitmproxy closes that connection for a client that left, and takes it for the end of the answer."""
+
+    class Hears:
+        def __init__(self) -> None:
+            self.heard: list[str] = []
+
+        def response(self, flow: http.HTTPFlow) -> None:
+            self.heard.append(flow.request.path)
+
+        async def error(self, flow: http.HTTPFlow) -> None:
+            self.response(flow)
+            await asyncio.sleep(0.05)
+
+    async def script(answer: Answering) -> None:
+        await answer.head(chunked=False)
+        await answer.send(sse(delta("first"), finish(), "[DONE]"))
+        await answer.gone()
+
+    hears = Hears()
+    async with proxy(script) as relay:
+        relay.master.addons.add(hears)
+        async with Client(relay.port) as client:
+            await client.send("POST", "/v1/responses", {"content-type": "application/json", **CODEX}, turn())
+            await client.reader.readuntil(b"response.completed")
+            client.leave()
+        flow, _ = await relay.turn()
+        await until(lambda: not flow.live)
+        await asyncio.sleep(0.05)
+    assert hears.heard == ["/v1/chat/completions", "/v1/responses"]
+    assert (flow.metadata["relay"]["status"], flow.error) == ("completed", None)
+
+
+async def test_a_client_that_hangs_up_when_it_has_heard_all_is_no_error(proxy) -> None:
+    class Last:
+        async def response(self, flow: http.HTTPFlow) -> None:
+            await asyncio.sleep(0.06)  # the client leaves meanwhile
+
+    async def script(answer: Answering) -> None:
+        await answer.stream(sse(delta("first"), finish(), "[DONE]"))
+
+    async with proxy(script) as relay:
+        relay.master.addons.add(Last())
+        async with Client(relay.port) as client:
+            await client.send("POST", "/v1/responses", {"content-type": "application/json", **CODEX}, turn())
+            await client.reader.readuntil(b"response.completed")
+            client.leave()
+        flow, _ = await relay.turn()
+        await until(lambda: flow.error is not None)  # as mitmproxy has it
+        await until(lambda: flow.error is None)
+    assert flow.metadata["relay"]["status"] == "completed"
+
+
+async def test_a_turn_that_is_sent_again_in_place_is_not_what_it_was(proxy) -> None:
+    looking, go_on = Looking(), asyncio.Event()
+
+    async def script(answer: Answering) -> None:
+        if len(answer.seen.body) and asked:
+            await go_on.wait()
+        asked.append(answer)
+        await answer.stream(sse(delta("first"), finish(), "[DONE]"))
+
+    asked: list[Answering] = []
+    async with proxy(script, looking=looking.addons, relay_api_key=RELAY_KEY) as relay:
+        await relay.ask()
+        flow, _ = await relay.turn()
+        told = flow.comment
+        relay.master.commands.call("replay.client", [flow])
+        await until(lambda: flow in addon.exchange.live and flow.comment.startswith("waiting"))
+        assert "relay_words" not in flow.metadata and "relay" not in flow.metadata
+        go_on.set()
+        await until(lambda: not relay.master.commands.call("replay.client.count"))
+        assert "status=completed" in flow.metadata["relay_words"]
+        flow.revert()
+        assert flow.comment == told and "status=completed" in flow.metadata["relay_words"]

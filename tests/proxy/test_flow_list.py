@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from mitmproxy import flowfilter
+from mitmproxy.addonmanager import Loader
 from mitmproxy.exceptions import OptionsError
 from mitmproxy.test import taddons, tflow
 
@@ -192,3 +193,16 @@ async def test_a_mitmweb_without_login_stays_on_this_machine(host: str | None, f
     else:
         with pytest.raises(OptionsError, match="asks for no password"):
             inspection.refuse_open_web(host)
+
+
+async def test_mitmweb_warns_of_a_key_that_it_would_show(proxy, caplog, monkeypatch) -> None:
+    class Web:
+        def load(self, loader: Loader) -> None:
+            loader.add_option("web_host", str, "127.0.0.1", "As mitmweb has it.")
+
+    monkeypatch.setenv("UPSTREAM_KEY", "sk-upstream-0123456789")
+    for value, warned in (("env:UPSTREAM_KEY", False), ("sk-upstream-0123456789", True)):
+        caplog.clear()
+        async with proxy(before=[Web()], relay_api_key=value):
+            assert ("relay_api_key holds the key itself" in caplog.text) is warned
+        assert "sk-upstream" not in caplog.text
