@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 
 from .error_kinds import Kind, kind_of, remark_on, wait_for_reset, wait_in, wait_in_headers
 from .error_shapes import LONGEST_TEXT, ProviderError, read_body, read_error
+from .json_text import mend_surrogates
 
 STOP = "invalid_prompt"
 RETRY = "server_error"
@@ -72,6 +73,7 @@ def upstream_refused(message: str, status: int = 400) -> ApiError:
 
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_TURNING = re.compile(r"[\u202a-\u202e\u2066-\u2069]")  # the direction of writing: a text would read as another one
 # What Codex reads as a wait; "in 1m2.3s" it does not.
 _TRY_AGAIN = re.compile(r"try again in\s*\d+(\.\d+)?\s*(ms|s|seconds?)\b", re.I)
 _NO_CODES: Mapping[str, str] = {}
@@ -164,6 +166,14 @@ def hand_over(error: ApiError, successor: str, wait: float = HAND_OVER_WAIT, *, 
     return ApiError(429, RATE_LIMIT, message, "rate_limit_error", None, wait, error.upstream_code, replaced=error)
 
 
+def known_code(error: ApiError) -> str:
+    """The code for people: the provider's own, or the kind, where ours says no more than that Codex should stop or try
+    again."""
+    if error.code not in (STOP, RETRY):
+        return error.code
+    return error.upstream_code or (error.type if error.code == STOP and error.type else error.code)
+
+
 def error_body(error: ApiError) -> bytes:
     """The API's error object, for clients that get an HTTP status: with the provider's own code where ours says no
     more than that Codex should stop or try again."""
@@ -203,5 +213,6 @@ def readable(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Text that can't break or paint a log: no line ends, no control characters."""
-    return " ".join(readable(text).split())
+    """Text that can't break, paint or turn round a log, and can be encoded: no line ends, no control characters, also
+    none of the direction of writing, no halves of characters."""
+    return " ".join(mend_surrogates(_TURNING.sub("\ufffd", readable(text))).split())

@@ -26,7 +26,7 @@ def add(commands: Any) -> None:
         "the first token and to the end, errors, and the cost where the price is known. Files may be larger than the "
         "memory.",
         epilog='A file of prices names models, USD per million tokens: ["model-*"] with input = 0.5, output = 2.0 and '
-        'perhaps cached = 0.05, host = "llm.example.com". Exit status: 1 when the file was damaged.',
+        'perhaps cached = 0.05, host = "llm.example.com" or with a port. Exit status: 1 when the file was damaged.',
     )
     stats.add_argument("file", type=Path, metavar="FILE", help="a flow file that the relay has recorded")
     stats.add_argument(

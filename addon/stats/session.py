@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -12,14 +12,15 @@ from mitmproxy import http
 from addon.recording.flows import RecordedTurn
 from addon.recording.times import utc
 
-from .totals import counts, mapping
+from .totals import counts, mapping, seconds
 
 MOST_TURNS = 20_000  # a few MB; a picture of more would show nothing
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """begun: Unix time. first_token, total: seconds after it; first_token is `total` where nothing was said."""
+    """begun: Unix time. first_token, total: seconds after it; first_token is `total` where nothing was said.
+    estimated: the tokens, because the provider sent no counts."""
 
     begun: float
     first_token: float
@@ -31,6 +32,7 @@ class Turn:
     error: str
     model: str
     calls: tuple[str, ...]
+    estimated: bool = False
 
     @property
     def end(self) -> float:
@@ -79,7 +81,9 @@ class Clock:
         gaps = [after[0] - before[1] for before, after in pairwise(busy)]
         # A pause is long when it would take more room than a tenth of the work; seconds are no pause.
         self._longest = max(work / 10, 20.0)
-        self._room = max((work + sum(min(gap, self._longest) for gap in gaps)) / 40, 0.01)
+        short = [gap for gap in gaps if gap <= self._longest]
+        # All of them take half of the axis at most.
+        self._room = max((work + sum(short)) / max(40, len(gaps) - len(short)), 0.01)
         self.pauses: list[Pause] = []
         self._saved: list[tuple[float, float]] = []  # (end of a pause, what it and those before it were shortened by)
         saved = 0.0
@@ -97,12 +101,14 @@ class Clock:
 
     def at(self, moment: float) -> float:
         """The place of a moment of Unix time; one within a shortened pause lies in proportion."""
-        for pause in self.pauses:
-            if pause.start < moment < pause.end:
-                share = (moment - pause.start) / (pause.end - pause.start)
-                return pause.drawn_at + (share - 0.5) * self._room
-        saved = max((by for end, by in self._saved if end <= moment), default=0.0)
-        return moment - self.start - saved
+        before = bisect_left(self.pauses, moment, key=lambda pause: pause.start)
+        if not before:
+            return moment - self.start
+        pause = self.pauses[before - 1]
+        if moment < pause.end:
+            share = (moment - pause.start) / (pause.end - pause.start)
+            return pause.drawn_at + (share - 0.5) * self._room
+        return moment - self.start - self._saved[before - 1][1]
 
     @property
     def left_out(self) -> float:
@@ -123,8 +129,8 @@ def _merged(spans: list[tuple[float, float]]) -> list[tuple[float, float]]:
 def _turn(turn: RecordedTurn, begun: float) -> Turn:
     facts = turn.facts
     timings, error = mapping(facts.get("timings")), mapping(facts.get("error"))
-    total = _seconds(timings.get("total")) or 0.0
-    first = _seconds(timings.get("first_token"))
+    total = seconds(timings.get("total")) or 0.0
+    first = seconds(timings.get("first_token"))
     tokens_in, cached, tokens_out, _ = counts(mapping(facts.get("usage")))
     calls = facts.get("calls")
     return Turn(
@@ -132,14 +138,11 @@ def _turn(turn: RecordedTurn, begun: float) -> Turn:
         first_token=total if first is None else min(first, total),
         total=total,
         tokens_in=tokens_in,
-        cached=min(cached, tokens_in),
+        cached=cached,
         tokens_out=tokens_out,
         status=str(facts.get("status") or "unknown"),
         error=str(error.get("code") or ""),
         model=str(facts.get("model") or "unknown"),
         calls=tuple(str(name) for name in calls) if isinstance(calls, list | tuple) else (),
+        estimated=bool(facts.get("usage_estimated")),
     )
-
-
-def _seconds(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and 0 <= value < math.inf else None

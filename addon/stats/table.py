@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from addon.recording.times import utc
 from relay_translate.errors import one_line
 from relay_translate.profiles.prices import CHECKED
-from relay_translate.transcript import count
+from relay_translate.transcript import columns, count
+from relay_translate.transcript.layout import fitting, padded
 
 from .totals import Group, Json, Sums, Totals, percentile
 
@@ -39,7 +40,7 @@ def lines(totals: Totals, width: int = 120) -> list[str]:
     whole = totals.all()
     rows.append(_row("total", None, whole, by_model))
     said = [*_threads(totals, numbers), *_endings(whole), *_unsure(whole), *_prices(totals, by_model)]
-    return [*_laid_out(rows, width), "", *(line[: width - 1] + "…" if len(line) > width else line for line in said)]
+    return [*_laid_out(rows, width), "", *(_cut(line, width) for line in said)]
 
 
 def sentences(totals: Totals) -> list[str]:
@@ -60,9 +61,11 @@ def _sentence(name: str, sums: Sums) -> str:
     hit = f" ({sums.hit_rate:.0%} cached)" if sums.hit_rate is not None else ""
     tokens = f"{about}{short(sums.tokens_in)} in{hit}, {about}{short(sums.tokens_out)} out" if sums.told else ""
     first, total = percentile(sums.first_token, 0.5), percentile(sums.total, 0.5)
-    times = ([f"{_seconds(first)} s first"] if first is not None else []) + [f"{_seconds(total)} s (medians)"]
+    times = [f"{_seconds(first)} s first"] if first is not None else []
+    times += [f"{_seconds(total)} s"] if total is not None else []
+    took = f"{', '.join(times)} (medians)" if times else ""
     cost = _cost(sums)
-    return f"{name}: " + " · ".join(filter(None, [turns, tokens, ", ".join(times), "" if cost == "-" else cost]))
+    return f"{name}: " + " · ".join(filter(None, [turns, tokens, took, "" if cost == "-" else cost]))
 
 
 def as_json(totals: Totals) -> Json:
@@ -87,6 +90,7 @@ def _facts(sums: Sums) -> Json:
         "turns": sums.turns,
         "turns_without_token_counts": sums.turns - sums.told,
         "turns_with_estimated_tokens": sums.estimated,
+        "turns_with_more_cached_than_input": sums.overcounted,
         "input_tokens": sums.tokens_in,
         "cached_tokens": sums.cached,
         "cache_hit_rate": sums.hit_rate,
@@ -128,7 +132,7 @@ def _name(group: Group, by_model: dict[Group, Sums]) -> str:
 
 def _laid_out(rows: Sequence[Sequence[str]], width: int) -> list[str]:
     heads = [head for head, _, _, _ in _COLUMNS]
-    widths = [max(least, *(len(row[i]) for row in (*rows, heads))) for i, (_, _, _, least) in enumerate(_COLUMNS)]
+    widths = [max(least, *(columns(row[i]) for row in (*rows, heads))) for i, (_, _, _, least) in enumerate(_COLUMNS)]
     excess = sum(widths) + sum(gap for _, _, gap, _ in _COLUMNS) - width
     widths[_MODEL] = max(_SHORTEST_MODEL, widths[_MODEL] - max(0, excess))
     above, place = "", 0
@@ -143,10 +147,14 @@ def _laid_out(rows: Sequence[Sequence[str]], width: int) -> list[str]:
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
     parts = []
     for i, (cell, width) in enumerate(zip(cells, widths, strict=True)):
-        if len(cell) > width:
-            cell = cell[: width - 1] + "…"
-        parts.append(" " * _COLUMNS[i][2] + (cell.ljust(width) if i in _TEXT else cell.rjust(width)))
+        cell = _cut(cell, width)
+        parts.append(" " * _COLUMNS[i][2] + (padded(cell, width) if i in _TEXT else cell.rjust(width)))
     return "".join(parts).rstrip()
+
+
+def _cut(text: str, width: int) -> str:
+    """width: columns of a screen."""
+    return text if columns(text) <= width else text[: fitting(text, width - 1)] + "…"
 
 
 def _threads(totals: Totals, numbers: dict[str, str]) -> Iterator[str]:
@@ -176,6 +184,8 @@ def _unsure(whole: Sums) -> Iterator[str]:
         yield f"No token counts: {count(whole.turns - whole.told, 'turn')}"
     if whole.estimated:
         yield f"~ estimated, because the provider sent no token counts: {count(whole.estimated, 'turn')}"
+    if whole.overcounted:
+        yield f"More said to be cached than came in, counted as all that came in: {count(whole.overcounted, 'turn')}"
 
 
 def _prices(totals: Totals, by_model: dict[Group, Sums]) -> Iterator[str]:

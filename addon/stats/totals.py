@@ -17,16 +17,22 @@ from relay_translate.profiles.prices import Entry, find_price
 
 Json = dict[str, Any]
 _ENDED = "completed"
+_MOST = 10**15  # tokens that a turn can have; a broken file's number may have any length
+_LONGEST = 366 * 86_400.0  # seconds that a turn can take
+_SUMMED = (
+    "turns", "told", "estimated", "overcounted", "tokens_in", "cached", "tokens_out", "reasoning", "cost", "hidden",
+)  # fmt: skip
 
 
 @dataclass
 class Sums:
-    """Of some turns. told: turns with token counts. hidden: turns whose cost is unknown though their tokens are.
-    times: seconds, 4 bytes a turn."""
+    """Of some turns. told: turns with token counts. overcounted: turns of whose input more was said to be cached than
+    there was. hidden: turns whose cost is unknown though their tokens are. times: seconds, 4 bytes a turn."""
 
     turns: int = 0
     told: int = 0
     estimated: int = 0
+    overcounted: int = 0
     tokens_in: int = 0
     cached: int = 0
     tokens_out: int = 0
@@ -57,12 +63,13 @@ class Sums:
             self.errors[str(error.get("code") or "unknown")] += 1
         timings = mapping(facts.get("timings"))
         for name, times in (("first_token", self.first_token), ("total", self.total)):
-            if isinstance(seconds := timings.get(name), int | float):
-                times.append(seconds)
+            if (taken := seconds(timings.get(name))) is not None:
+                times.append(taken)
         if not usage:
             return
         self.told += 1
         self.estimated += bool(facts.get("usage_estimated"))
+        self.overcounted += overcounted(usage)
         tokens_in, cached, tokens_out, reasoning = counts(usage)
         self.tokens_in += tokens_in
         self.cached += cached
@@ -72,7 +79,7 @@ class Sums:
         self.hidden += cost is None
 
     def include(self, other: Sums) -> None:
-        for name in ("turns", "told", "estimated", "tokens_in", "cached", "tokens_out", "reasoning", "cost", "hidden"):
+        for name in _SUMMED:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.endings += other.endings
         self.errors += other.errors
@@ -167,7 +174,7 @@ class Totals:
         return sentences(self)
 
     def _cost(self, group: Group, facts: Mapping[str, Any], begun: float | None) -> float | None:
-        price = find_price(host_of(group.provider), group.model, self.entries)
+        price = find_price(group.provider, group.model, self.entries)
         if price is None:
             return None
         tokens_in, cached, tokens_out, _ = counts(mapping(facts.get("usage")))
@@ -175,14 +182,24 @@ class Totals:
 
 
 def counts(usage: Mapping[str, Any]) -> tuple[int, int, int, int]:
-    """Tokens in, of them cached, out, of them reasoning."""
-    details_in, details_out = mapping(usage.get("input_tokens_details")), mapping(usage.get("output_tokens_details"))
+    """Tokens in, of them cached, out, of them reasoning. No more are cached than came in (see `overcounted`)."""
+    tokens_in, details_out = _count(usage.get("input_tokens")), mapping(usage.get("output_tokens_details"))
     return (
-        _count(usage.get("input_tokens")),
-        _count(details_in.get("cached_tokens")),
+        tokens_in,
+        min(_cached(usage), tokens_in),
         _count(usage.get("output_tokens")),
         _count(details_out.get("reasoning_tokens")),
     )
+
+
+def overcounted(usage: Mapping[str, Any]) -> bool:
+    """Whether more of the input is said to be cached than there was."""
+    return _cached(usage) > _count(usage.get("input_tokens"))
+
+
+def seconds(value: object) -> float | None:
+    """A duration of a turn's facts; None where it is none that a turn can have."""
+    return float(value) if isinstance(value, int | float) and 0 <= value <= _LONGEST else None
 
 
 def percentile(times: Sequence[float], share: float) -> float | None:
@@ -197,15 +214,13 @@ def percentile(times: Sequence[float], share: float) -> float | None:
     return (ordered[first] + ordered[second]) / 2
 
 
-def host_of(authority: str) -> str:
-    """`api.example.com` of `api.example.com:8443`; brackets of IPv6 addresses stay."""
-    host, colon, port = authority.rpartition(":")
-    return host if colon and port.isdigit() else authority
-
-
 def mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
+def _cached(usage: Mapping[str, Any]) -> int:
+    return _count(mapping(usage.get("input_tokens_details")).get("cached_tokens"))
+
+
 def _count(value: object) -> int:
-    return value if isinstance(value, int) and value > 0 else 0
+    return value if isinstance(value, int) and 0 < value < _MOST else 0

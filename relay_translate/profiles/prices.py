@@ -47,20 +47,35 @@ class Price:
 
 @dataclass(frozen=True)
 class Entry:
-    """host, model: patterns, as of a shell, in lower case."""
+    """host, model: patterns, as of a shell, in lower case; a host without a port is meant with every port."""
 
     host: str
     model: str
     price: Price
 
 
-def find_price(host: str, model: str, entries: Sequence[Entry] = ()) -> Price | None:
-    """The first that fits: of `entries`, then of those known here. None is "unknown", which is not "nothing"."""
-    host, model = host.lower(), model.lower()
+def find_price(authority: str, model: str, entries: Sequence[Entry] = ()) -> Price | None:
+    """The first that fits: of `entries`, then of those known here. None is "unknown", which is not "nothing".
+
+    authority: the provider's host, with its port where it has one.
+    """
+    authority, model = authority.lower(), model.lower()
+    host = _host_of(authority)
     for entry in (*entries, *PRICES):
-        if fnmatchcase(host, entry.host) and fnmatchcase(model, entry.model):
+        if (_fits(authority, entry.host) or _fits(host, entry.host)) and _fits(model, entry.model):
             return entry.price
     return None
+
+
+def _fits(name: str, pattern: str) -> bool:
+    """A name fits itself too: as a pattern, `[::1]:8080` would be one of the characters in its brackets."""
+    return name == pattern or fnmatchcase(name, pattern)
+
+
+def _host_of(authority: str) -> str:
+    """`api.example.com` of `api.example.com:8443`; brackets of IPv6 addresses stay."""
+    host, colon, port = authority.rpartition(":")
+    return host if colon and port.isdigit() else authority
 
 
 def prices_from_table(table: Mapping[str, Any]) -> list[Entry]:
@@ -86,6 +101,8 @@ def _entry(model: str, given: Any) -> Entry:
     host = given.get("host", "*")
     if not isinstance(host, str):
         raise ValueError(f"{model}: host must be a pattern of the provider's host, not {host!r}")
+    if "/" in host:
+        raise ValueError(f"{model}: host is a name, with a port where only that is meant, and no URL: {host!r}")
     price = Price(float(given["input"]), float(given.get("cached", given["input"])), float(given["output"]))
     return Entry(host.lower(), model.lower(), price)
 

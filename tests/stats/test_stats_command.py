@@ -54,13 +54,13 @@ def test_a_session_of_times_that_no_calendar_has_is_drawn(tmp_path: Path) -> Non
     pytest.importorskip("matplotlib", reason="matplotlib is not installed (pip install -e '.[plot]')")
     one = Session()
     one.says("hello").hears("Hello.")
-    one.says("more").hears("More.")
-    for flow in one.flows[:2]:
-        flow.request.timestamp_start = float("inf")
+    for at in (float("inf"), float("nan"), 1e18, -1e18):
+        one.says("more").hears("More.")
+        one.flows[-1].request.timestamp_start = at
     path, picture = write(tmp_path / "odd.flow", one.flows), tmp_path / "odd.svg"
     done = run(["stats", str(path), "--plot", str(picture)], environment(tmp_path))
     assert (done.returncode, done.stderr) == (0, f"{picture}  drawn\n")
-    assert " to 9999-12-31 23:59:59 UTC" in done.stdout
+    assert ", 1970-01-01 00:00:00 to 9999-12-31 23:59:59 UTC" in done.stdout
 
 
 def test_own_prices_are_read(tmp_path: Path) -> None:

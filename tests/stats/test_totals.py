@@ -88,7 +88,7 @@ def test_a_sum_with_unknown_prices_in_it_is_marked() -> None:
 
 
 def test_own_prices_are_taken_and_said() -> None:
-    own = prices_from_table({"local-*": {"input": 100, "output": 0}})
+    own = prices_from_table({"local-*": {"input": 100, "output": 0, "host": "127.0.0.1:8080"}})
     lines = totals(facts("local-model", "127.0.0.1:8080"), entries=own).lines()
     assert next(line for line in lines if line.startswith("total")).endswith("$0.1000")
     assert any(line.startswith("Cost: your own first, then list prices of") for line in lines)
@@ -114,6 +114,23 @@ def test_a_time_that_no_calendar_has_is_brought_into_it(begun: float, shown: str
     made = Totals()
     made.add(facts(), thread="a", begun=begun)
     assert f", {shown}" in next(line for line in made.lines() if line.startswith("Thread 1"))
+
+
+def test_no_more_is_cached_than_came_in_and_that_is_said() -> None:
+    usage = {"input_tokens": 1000, "input_tokens_details": {"cached_tokens": 5000}, "output_tokens": 10}
+    made = totals(facts(usage=usage), facts())
+    assert made.all().cached == 1600 and "160%" not in "".join(made.lines())
+    assert "More said to be cached than came in, counted as all that came in: 1 turn" in made.lines()
+    assert as_json(made)["total"]["turns_with_more_cached_than_input"] == 1
+
+
+@pytest.mark.parametrize("odd", [math.nan, math.inf, -math.inf, -5.0, 1e300, pytest.param(10**400, id="huge")])
+def test_a_duration_that_no_turn_has_is_unknown(odd: float) -> None:
+    made = totals(facts(timings={"first_token": odd, "total": odd}))
+    assert "-      -       -      -" in made.lines()[3]
+    assert as_json(made)["total"]["total_seconds"] == {"p50": None, "p95": None}
+    assert "medians" not in made.sentences()[0]
+    assert len(totals(facts(), facts(timings={"first_token": odd})).all().first_token) == 1
 
 
 def test_threads_models_and_providers_are_kept_apart() -> None:
@@ -151,8 +168,13 @@ def test_the_table_fits_its_width_whatever_is_in_it() -> None:
 
 
 def test_words_of_others_cannot_break_the_table() -> None:
-    lines = totals(facts("evil\nmodel\x1b[31m"), failed("code\nwith\x1b[2J lines")).lines()
+    lines = totals(facts("evil\nmodel\x1b[31m\u202egpj"), failed("code\nwith\x1b[2J lines\u2067\udcff")).lines()
     assert all(line.isprintable() for line in lines)
+
+
+def test_names_in_wide_letters_leave_the_columns_straight() -> None:
+    rows = totals(facts("日本語モデル"), facts("m")).lines()[3:5]
+    assert [row.index("1,000") + extra for row, extra in zip(rows, (6, 0), strict=True)] == [rows[1].index("1,000")] * 2
 
 
 def test_facts_of_a_wrong_shape_do_no_harm() -> None:

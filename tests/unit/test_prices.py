@@ -55,6 +55,23 @@ def test_a_users_price_goes_first() -> None:
 
 
 @pytest.mark.parametrize(
+    ("host", "authority", "fits"),
+    [
+        ("127.0.0.1:7801", "127.0.0.1:7801", True),
+        ("127.0.0.1:7801", "127.0.0.1:7802", False),
+        ("127.0.0.1:7801", "127.0.0.1", False),
+        ("LLM.example.com", "llm.example.com:8443", True),
+        ("*.example.com", "llm.example.com:8443", True),
+        ("[::1]:8080", "[::1]:8080", True),
+        ("[::1]", "[::1]:8080", True),
+    ],
+)
+def test_a_host_is_meant_with_its_port_or_without_one_with_all(host: str, authority: str, fits: bool) -> None:
+    own = prices_from_table({"m": {"input": 1, "output": 2, "host": host}})
+    assert (find_price(authority, "m", own) is not None) is fits
+
+
+@pytest.mark.parametrize(
     ("table", "complaint"),
     [
         ({"m": 3}, r'm: prices stand in a table, \["m"\]'),
@@ -64,6 +81,7 @@ def test_a_users_price_goes_first() -> None:
         ({"m": {"input": 1, "output": -2}}, "m: output must be USD per million tokens"),
         ({"m": {"input": float("nan"), "output": 2}}, "m: input must be USD per million tokens"),
         ({"m": {"input": 1, "output": 2, "host": 3}}, "m: host must be a pattern"),
+        ({"m": {"input": 1, "output": 2, "host": "http://h:1/v1"}}, "m: host is a name, .* and no URL"),
     ],
 )
 def test_a_wrong_price_names_the_model_and_the_key(table: dict, complaint: str) -> None:
