@@ -105,7 +105,7 @@ def refuse(flow: http.HTTPFlow, why: str) -> None:
     """A request that the relay itself answers. mitmproxy replays a flow in place: what is told of a good turn would
     stand beside the refusal."""
     if flow.is_replay == "request":
-        flow.metadata.pop("relay", None)
+        flow_list.forget(flow)
         why += _revert(flow)
     flow_list.refuse(flow, why)
 
@@ -121,7 +121,8 @@ def upstream_answered(flow: http.HTTPFlow) -> None:
     """The provider's side of a turn, replayed by itself, has been answered or not."""
     if flow not in _refused:
         why = one_line(flow.error.msg) if flow.error else ""
-        _tell_upstream(flow, "replayed · " + (f"HTTP {flow.response.status_code}" if flow.response else why))
+        how = f"HTTP {flow.response.status_code}" if flow.response else why
+        _tell_upstream(flow, " · ".join([*flow_list.told_words(flow, "model", "provider"), "replayed", how]))
     _refused.discard(flow)
 
 

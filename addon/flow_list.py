@@ -19,7 +19,7 @@ from relay_translate.errors import one_line
 
 from .exchange import Exchange
 
-COLUMNS = ("comment", "status")  # mitmweb gives a path all the room that the comment needs
+COLUMNS = ("comment",)  # mitmweb shares the room out by a plan in which a status gets half of what a comment does
 FAILED = ":red_circle:"
 SIGN = "🔴 "
 """What a failed turn's comment begins with: a client is answered 200 and told in the stream, so that its status is
@@ -96,7 +96,7 @@ def comment(facts: Mapping[str, Any]) -> str:
     slow = "slow" if _is_slow(facts) else ""
     told = [_end(facts), _failover(facts), tokens(facts), _times(facts), slow, _calls(facts), model(facts)]
     told.append(str(facts.get("label") or facts.get("provider") or ""))
-    told.append(_asked(facts))
+    told += [_asked(facts), "sent again" if facts.get("replayed") else ""]
     quirks = [str(name) for name in facts.get("quirks") or ()]
     told.append(f"quirk {', '.join(quirks)}" if quirks else "")
     return _joined(told)
@@ -126,6 +126,12 @@ def _words(facts: Mapping[str, Any], role: str) -> Iterator[str]:
         yield f"failover={_word(told.get('to'))}"
     if _is_slow(facts):
         yield "slow"
+
+
+def told_words(flow: http.HTTPFlow, *names: str) -> list[str]:
+    """The values of these names, as far as the flow's words have them."""
+    found = dict(word.partition("=")[::2] for word in str(flow.metadata.get(WORDS, "")).split())
+    return [found[name] for name in names if name in found]
 
 
 # --- its parts --------------------------------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 """Turns while they run, for people who look on in mitmweb or the console. In mitmdump nothing of this happens.
 
-The exchange with the provider gets its place in the list as soon as it is sent, right behind the client's; both answers
-grow a few times a second. Streams go first: one flow is shown at a time, with a pause behind it for what has arrived
+The exchange with the provider gets its place in the list together with the client's, right behind it: a page that is
+open shows flows as they come, and turns that begin at once would stand between each other. Both answers grow a few
+times a second. Streams go first: one flow is shown at a time, with a pause behind it for what has arrived
 meanwhile, so many turns at once are each shown less often, except the answer that somebody has open. Of finished turns
 the list keeps the last `relay_keep_flows`: mitmweb itself never lets go of one.
 """
@@ -17,8 +18,9 @@ from weakref import WeakKeyDictionary
 
 from mitmproxy import http
 
-from . import compat, flow_list, hidden, holding
+from . import compat, flow_list, hidden, holding, recorder
 from .exchange import Exchange, live
+from .intake import is_turn
 from .keys import scrub_headers
 
 logger = logging.getLogger(__name__)
@@ -33,6 +35,9 @@ _SOON = 0.01  # seconds until it is looked again whether a request has gone
 
 linked: WeakKeyDictionary[Exchange, http.HTTPFlow] = WeakKeyDictionary()
 """The flows that show the providers' sides of turns under way."""
+
+_unsent: WeakKeyDictionary[http.HTTPFlow, http.HTTPFlow] = WeakKeyDictionary()
+"""The same, by the client's flow, before there is a turn and while nothing has been sent."""
 
 _not_before = 0.0
 _NEVER = (0.0, None)
@@ -76,8 +81,28 @@ class LiveView:
 
     def begin(self, flow: http.HTTPFlow) -> None:
         """In `requestheaders`, before the flow is first shown."""
-        if compat.viewer() is not None:
-            hidden.hide(flow)
+        if (view := compat.viewer()) is None:
+            return
+        hidden.hide(flow)
+        if is_turn(flow.request) and not recorder.is_replayed_upstream(flow):
+            upstream = _unsent[flow] = _made(flow)
+            upstream.request = flow.request.copy()
+            upstream.request.path = "/chat/completions"
+            upstream.comment, upstream.marked = "↳ not sent yet", flow_list.UPSTREAM
+            view.add([flow, upstream])
+
+    def unsent(self, flow: http.HTTPFlow) -> None:
+        """The flow has ended without being a turn: nothing will be sent."""
+        if (upstream := _unsent.pop(flow, None)) is not None:
+            compat.viewer().remove([upstream])
+
+    def is_deleted(self, flow: http.HTTPFlow, turn: Exchange) -> bool:
+        """Whether somebody has taken a turn that is under way, or one side of it, out of the list."""
+        view, upstream = compat.viewer(), linked.get(turn)
+        return view is not None and any(view.get_by_id(one.id) is None for one in (flow, upstream) if one is not None)
+
+    def take_out(self, upstream: http.HTTPFlow) -> None:
+        compat.viewer().remove([upstream])
 
     def about_to_send(self, flow: http.HTTPFlow, turn: Exchange | None = None) -> None:
         """In `request`: what the flow now holds is sent once all hooks have run. No turn: a replayed chat request."""
@@ -193,9 +218,16 @@ def upstream_flow(flow: http.HTTPFlow, turn: Exchange) -> http.HTTPFlow:
     """The exchange with the provider as a flow of its own, without its answer; the one that is shown, if it is."""
     if (shown := linked.get(turn)) is not None:
         return shown
+    made = _unsent.pop(flow, None) or _made(flow)
+    made.server_conn = flow.server_conn
+    made.metadata["relay"] = {"role": "upstream", "id": turn.id, "client_flow": flow.id}
+    made.comment = ""
+    return made
+
+
+def _made(flow: http.HTTPFlow) -> http.HTTPFlow:
     made = http.HTTPFlow(flow.client_conn, flow.server_conn, live=False)
     made.timestamp_created = flow.timestamp_created + 1e-6  # its place is behind the client's, wherever it is sorted
-    made.metadata["relay"] = {"role": "upstream", "id": turn.id, "client_flow": flow.id}
     return made
 
 
@@ -206,7 +238,10 @@ def _show(flow: http.HTTPFlow, turn: Exchange) -> None:
     flow_list.tell(upstream, flow_list.running_upstream(turn))
     flow_list.tell(flow, flow_list.running(flow, turn))
     upstream.marked = flow_list.UPSTREAM
-    compat.viewer().add([upstream])
+    if compat.viewer().get_by_id(upstream.id) is None:
+        compat.viewer().add([upstream])
+    else:
+        compat.show_updated([upstream])
 
 
 async def _cover(flow: http.HTTPFlow, before: object, turn: Exchange | None) -> None:

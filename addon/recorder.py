@@ -10,7 +10,7 @@ from typing import Any
 from mitmproxy import flow, http
 
 import relay_translate
-from relay_translate.errors import one_line
+from relay_translate.errors import known_code, one_line
 from relay_translate.quirks import QUIRKS
 
 from . import compat, flow_list, keys
@@ -70,7 +70,7 @@ async def record(flow: http.HTTPFlow, exchange: Exchange, linked: http.HTTPFlow)
         exchange.rest()
         keys.scrub_flow(flow, exchange.secrets)
         _complete(linked, flow, exchange)
-        facts = _metadata(exchange, linked.id)
+        facts = _metadata(exchange, linked.id, replayed=flow.is_replay == "request")
         flow_list.finish(flow, facts)
         flow_list.finish_upstream(linked, facts)
         flow.metadata["relay"] = facts
@@ -96,7 +96,7 @@ def _complete(linked: http.HTTPFlow, flow: http.HTTPFlow, exchange: Exchange) ->
     keys.scrub_flow(linked, exchange.secrets)
 
 
-def _metadata(exchange: Exchange, linked: str) -> dict[str, Any]:
+def _metadata(exchange: Exchange, linked: str, *, replayed: bool) -> dict[str, Any]:
     """As addon/recording describes it. Plain values only: mitmproxy loses a flow whose metadata it can't write."""
     outcome, context, timings = exchange.outcome, exchange.context, exchange.timings
     found: dict[str, Any] = {
@@ -105,6 +105,7 @@ def _metadata(exchange: Exchange, linked: str) -> dict[str, Any]:
         "upstream_flow": linked,
         "provider": exchange.upstream.authority,
         "status": outcome.status,
+        **({"replayed": True} if replayed else {}),
         "timings": {"first_byte": timings.first_byte, "first_token": timings.first_token, "total": timings.total},
         "client": {"codex": codex_version(exchange.client_request), "versions": _VERSIONS},
     }
@@ -130,7 +131,7 @@ def _metadata(exchange: Exchange, linked: str) -> dict[str, Any]:
         found["usage_estimated"] = outcome.summary.usage_estimated
         found["notes"] = [*found.get("notes", ()), *outcome.summary.notes]
     if outcome.error is not None:
-        found["error"] = {"code": outcome.error.code, "message": outcome.error.message}
+        found["error"] = {"code": known_code(outcome.error), "message": outcome.error.message}
     if exchange.body is not None and (exchange.body.raw.cut or exchange.body.sent.cut):
         found["truncated"] = True
     return found
@@ -158,7 +159,7 @@ def _plain(value: object) -> object:
 def _end(exchange: Exchange) -> str:
     outcome = exchange.outcome
     if outcome.error is not None:
-        return f"{outcome.status} {outcome.error.code}: {one_line(outcome.error.message)}"
+        return f"{outcome.status} {known_code(outcome.error)}: {one_line(outcome.error.message)}"
     return outcome.status
 
 

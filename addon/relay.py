@@ -212,6 +212,8 @@ class Relay:
             flow.response.stream = False  # buffered, and replaced in `response`
 
     async def response(self, flow: http.HTTPFlow) -> None:
+        if flow not in exchange.live:
+            self.live_view.unsent(flow)
         if flow in endings.over:
             raise AddonHalt  # who comes behind the relay has heard of it: it would be written twice
         if not _is_under_way(flow):
@@ -248,6 +250,8 @@ class Relay:
         await self._record(flow, turn)
 
     async def error(self, flow: http.HTTPFlow) -> None:
+        if flow not in exchange.live:
+            self.live_view.unsent(flow)
         if not _is_under_way(flow):
             return
         guard.forget(flow)
@@ -286,8 +290,11 @@ class Relay:
         await self._record(flow, turn)
 
     async def _record(self, flow: http.HTTPFlow, turn: exchange.Exchange) -> None:
+        is_deleted = self.live_view.is_deleted(flow, turn)
         linked = live_view.upstream_flow(flow, turn)
         await recorder.record(flow, turn, linked)
+        if is_deleted:
+            self.live_view.take_out(linked)  # where the hooks of its life have brought it back
         if turn.outcome.status == "killed" and not turn.has_begun:
             endings.tell_client(flow)
         if turn.outcome.status == "completed":

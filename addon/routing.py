@@ -83,8 +83,7 @@ def options_for(settings: Settings, way: Way, requested: str, *, codex: bool) ->
     place = way.place
     own = place.provider or way.first is not None
     return settings.request_options(
-        place.upstream,
-        place.profile,
+        place.profile.title or place.provider or place.upstream.authority,
         codex=codex,
         model_map={_escaped(requested): place.model} if own else None,
         successor=way.successor.label if way.successor else "",

@@ -107,8 +107,7 @@ class Settings:
 
     def request_options(
         self,
-        upstream: Upstream,
-        profile: Profile,
+        provider: str,
         *,
         codex: bool,
         model_map: Mapping[str, str] | None = None,
@@ -122,7 +121,7 @@ class Settings:
             tool_denylist=self.tool_denylist,
             disabled_quirks=self.disabled_quirks,
             codex=codex,
-            provider=profile.title or upstream.authority,
+            provider=provider,
             web_search=self.web_search,
         )
 

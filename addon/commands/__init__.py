@@ -154,7 +154,8 @@ class Commands:
         compat.show_updated(found)
         named = [f"{one.comment} (@{one.id})" for one in reversed(found[-_NAMED:])]
         more = [f"and {len(found) - _NAMED:,} before them"] if len(found) > _NAMED else []
-        return [f"{len(found):,} failed; the filter ~marker red_circle shows them", *named, *more]
+        wanted = f"~comment {flow_list.SIGN.strip()}" if compat.is_web() else "~marker red_circle"
+        return [f"{len(found):,} failed; the filter {wanted} shows them", *named, *more]
 
 
 def _last(flows: Sequence[flow.Flow]) -> tuple[RecordedTurn, str]:

@@ -265,7 +265,7 @@ async def test_a_turn_is_run_again_with_another_model(proxy, looking) -> None:
         assert again["messages"] == first["messages"]
         assert (client.request.content, client.response.content, client.comment, client.metadata) == before
         new = looking.flows[2]
-        assert "other-model" in new.comment
+        assert "other-model" in new.comment and new.comment.endswith(" · sent again")
         assert new.metadata["relay"]["status"] == "completed"
         assert KEY not in looking.seen
 

@@ -387,7 +387,7 @@ async def test_the_providers_side_that_can_not_be_replayed_says_why_and_comes_ba
         await until(lambda: not relay.master.commands.call("replay.client.count"))
         relay.master.commands.call("replay.client", [upstream])
         await relay.flows(4)
-        assert upstream.comment == "↳ replayed · HTTP 200"
+        assert re.fullmatch(r"↳ gpt-test · 127.0.0.1:\d+ · replayed · HTTP 200", upstream.comment)
         assert "status=" not in upstream.metadata["relay_words"]
         assert "model=gpt-test" in upstream.metadata["relay_words"]
 
@@ -404,3 +404,26 @@ async def test_a_turn_that_can_not_be_run_again_is_left_as_it_was_and_no_row_is_
             relay.master.commands.call_strings("relay.rerun", [f"@{client.id}", "other"])
         assert looking.flows == [client, upstream]
         assert (state(client), state(upstream)) == before
+
+
+async def test_a_turn_that_is_refused_again_says_so_again(proxy) -> None:
+    async with proxy() as relay:
+        await relay.ask()
+        client, _ = await relay.turn()
+        told = client.comment
+        for count in (3, 4):
+            relay.master.commands.call("replay.client", [client])
+            await relay.flows(count)
+            assert client.comment.startswith("🔴 refused: the client's key is not kept"), count
+            await until(lambda: not relay.master.commands.call("replay.client.count"))
+            client.revert()
+            assert client.comment == told
+
+
+async def test_a_refusal_is_named_by_the_providers_code_or_by_its_kind(proxy) -> None:
+    for status, code in (("401 Unauthorized", "invalid_api_key"), ("400 Bad Request", "invalid_request_error")):
+        async with proxy(answers(status, b'{"error":{"message":"So not"}}')) as relay:
+            await relay.ask()
+            client, _ = await relay.turn()
+        assert f"({code})" in client.comment
+        assert f"error={code}" in client.metadata["relay_words"]

@@ -6,9 +6,11 @@ import asyncio
 from typing import Any
 
 import pytest
+from mitmproxy import http
 
+import addon.exchange
 import addon.live_view
-from addon import flow_list, views
+from addon import flow_list, heartbeat, views
 
 from .looking import Looking
 from .wire import CODEX, Answering, Client, delta, finish, sse, text_answer, turn, until
@@ -220,3 +222,69 @@ async def test_a_client_that_leaves_leaves_nothing_running(proxy) -> None:
         await relay.turn()
         assert flow.comment.startswith("client left · ")
         assert not addon.exchange.live
+
+
+async def test_a_turns_two_sides_come_one_behind_the_other_however_many_begin_at_once(proxy) -> None:
+    """A page that is open shows flows in the order in which it hears of them."""
+    looking, heard = Looking(), list[Any]()
+
+    def hear(flow: Any) -> None:
+        heard.append(flow)
+
+    looking.view.sig_view_add.connect(hear)
+    async with proxy(looking=looking.addons) as relay:
+        await asyncio.gather(*(relay.ask(turn(str(number))) for number in range(12)))
+        await relay.flows(24)
+    assert len(heard) == 24 == len(looking.flows)
+    for client, upstream in zip(heard[::2], heard[1::2], strict=True):
+        assert upstream.metadata["relay"]["client_flow"] == client.id
+        assert upstream.request.path == "/v1/chat/completions"
+
+
+@pytest.mark.parametrize("why", ["refused", "broken", "killed", "answered by replay"])
+async def test_what_is_never_sent_has_no_providers_side(proxy, why: str) -> None:
+    looking = Looking()
+    options = {"relay_intercept": "~all"} if why == "killed" else {}
+
+    class Replay:
+        def request(self, flow: Any) -> None:
+            flow.response = http.Response.make(200, b"{}")
+
+    async with proxy(before=[Replay()] if "replay" in why else [], looking=looking.addons, **options) as relay:
+        body = b"no JSON" if why == "refused" else turn()
+        if why == "broken":
+            async with Client(relay.port) as client:
+                await client.send("POST", "/v1/responses", {**CODEX, "content-length": "9"}, b"{")
+                client.leave()
+            await until(lambda: looking.flows and not looking.flows[0].live)
+        else:
+            asked = asyncio.create_task(relay.ask(body))
+            if why == "killed":
+                (await looking.held()).kill()
+            await asked
+        await until(lambda: len(looking.flows) == 1)
+        assert not addon.live_view._unsent
+    assert looking.flows[0].request.path == "/v1/responses"
+
+
+@pytest.mark.parametrize("which", [[0, 1], [0], [1]])
+async def test_a_turn_that_is_taken_out_of_the_list_stays_out_of_it(proxy, monkeypatch, which: list[int]) -> None:
+    """As mitmweb deletes: it kills the flow first, where it can."""
+    monkeypatch.setattr(heartbeat, "TICK", 0.05)
+    looking, go_on = Looking(), asyncio.Event()
+    async with proxy(paced(go_on), looking=looking.addons) as relay:
+        asked = asyncio.create_task(relay.ask())
+        flows = await looking.shows(2)
+        await until(lambda: any(one.body and one.body.pieces for one in addon.exchange.live.values()))
+        for flow in [flows[number] for number in which]:
+            if flow.killable:
+                flow.kill()
+            looking.view.remove([flow])
+        if 0 not in which:
+            go_on.set()
+        reply = await asyncio.wait_for(asked, 5)
+        await relay.turn()
+        await asyncio.sleep(0.05)
+    assert looking.flows == [flow for number, flow in enumerate(flows) if number not in which and 0 not in which]
+    if 0 in which:
+        assert "aborted by somebody" in reply.failure()["message"]

@@ -371,7 +371,7 @@ async def test_a_failed_turn_logs_the_providers_sentence(proxy, caplog: pytest.L
         async with proxy(script) as relay:
             await relay.ask()
             await relay.turn()
-    assert [line for line in lines if "failed invalid_prompt: you may not" in line]
+    assert [line for line in lines if "failed permission_error: you may not" in line]
 
 
 async def test_a_note_is_logged_once(proxy, caplog: pytest.LogCaptureFixture, monkeypatch) -> None:

@@ -11,7 +11,6 @@ from mitmproxy.test import taddons
 
 from addon import compat, settings
 from addon.settings import Settings, Upstream, parse
-from relay_translate import find_profile
 
 HERE = Upstream("http", "127.0.0.1", 8000)
 THERE = Upstream("https", "provider.test", 443)
@@ -126,9 +125,9 @@ def test_a_wrong_file_names_itself_and_the_key(tmp_path: Path, text: str, words:
 
 
 def test_the_hosted_search_is_left_out_when_told_so() -> None:
-    assert parsed().request_options(HERE, find_profile(), codex=True).web_search
-    assert parsed(relay_web_search="auto").request_options(HERE, find_profile(), codex=True).web_search
-    assert not parsed(relay_web_search="off").request_options(HERE, find_profile(), codex=True).web_search
+    assert parsed().request_options("there", codex=True).web_search
+    assert parsed(relay_web_search="auto").request_options("there", codex=True).web_search
+    assert not parsed(relay_web_search="off").request_options("there", codex=True).web_search
 
 
 @pytest.mark.parametrize(
