@@ -17,6 +17,8 @@ from weakref import WeakKeyDictionary, WeakSet
 
 from mitmproxy import flowfilter, http
 
+from relay_translate.editable import editable
+
 from . import compat
 from .exchange import Exchange
 from .intake import is_turn
@@ -27,6 +29,9 @@ logger = logging.getLogger(__name__)
 TICK = 0.25  # seconds: how soon it is noticed that a flow was killed, or that its client has left
 
 _FRAMING = ("content-encoding", "content-length")
+
+held: WeakSet[http.HTTPFlow] = WeakSet()
+"""Clients' flows that wait for a person."""
 
 _answers: WeakSet[http.HTTPFlow] = WeakSet()
 _ended: WeakKeyDictionary[http.HTTPFlow, str] = WeakKeyDictionary()
@@ -74,7 +79,7 @@ async def hold_answer(flow: http.HTTPFlow) -> None:
     if flow in _answers and flow.killable:
         _answers.discard(flow)
         flow.intercept()
-        await _hold(flow, "held: edit the provider's answer, then resume")
+        await _hold_answer(flow, "held: edit the provider's answer, then resume")
 
 
 async def hold_translated(flow: http.HTTPFlow, *, is_told: bool = False) -> None:
@@ -109,9 +114,23 @@ async def _hold_request(flow: http.HTTPFlow, comment: str) -> None:
         flow.request.headers.update({name: value for name, value in kept.items() if value is not None})
 
 
+async def _hold_answer(flow: http.HTTPFlow, comment: str) -> None:
+    """The same of an answer; the pieces of a text are one."""
+    response = flow.response
+    assert response is not None
+    before = response.raw_content
+    with contextlib.suppress(ValueError):  # an encoding that mitmproxy does not know
+        response.content = editable(response.content or b"")
+    spread = response.raw_content
+    await _hold(flow, comment)
+    if flow.response is response and response.raw_content == spread:
+        response.raw_content = before
+
+
 async def _hold(flow: http.HTTPFlow, comment: str) -> None:
     """Wait while somebody holds the flow, and no longer than its client waits."""
     before, flow.comment = flow.comment, comment
+    held.add(flow)
     compat.show_updated([flow])
     logger.info("%s %s is held for you to edit and resume", flow.request.method, flow.request.path.partition("?")[0])
     while flow.intercepted:
@@ -121,6 +140,7 @@ async def _hold(flow: http.HTTPFlow, comment: str) -> None:
         if flow.intercepted and flow.is_replay is None and not flow.client_conn.connected and flow.killable:
             _ended[flow] = "client left"
             flow.kill()
+    held.discard(flow)
     if not flow.killable:
         _ended.setdefault(flow, "killed")
     if flow.comment == comment:

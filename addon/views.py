@@ -18,7 +18,7 @@ from mitmproxy import flow, http
 
 from relay_translate import transcript
 
-from . import body_views, compat, flow_list, live_view
+from . import body_views, compat, flow_list, holding, live_view
 from .exchange import live
 from .recording.flows import RecordedTurn, body_of, relay_facts
 from .recording.pieces import cut, unpack_pieces
@@ -52,7 +52,7 @@ def side_of(shown: flow.Flow | None) -> Side | None:
         return Side("client", running.id, {})
     if (role := facts.get("role")) in ("client", "upstream"):
         return Side(str(role), str(facts.get("id")), facts)
-    return Side("client", "", {}) if flow_list.WORDS in shown.metadata else None
+    return Side("client", "", {}) if shown in holding.held or flow_list.WORDS in shown.metadata else None
 
 
 class RelayView:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from collections.abc import Iterator
@@ -12,6 +13,9 @@ from mitmproxy import http, io
 
 from addon.codex.install import CURRENT, CodexMissing, find_codex, version_of
 from addon.recording import fixtures
+from addon.recording.flows import body_of, open_recording
+from relay_translate import TurnContext, translate_response
+from relay_translate.editable import editable
 from tests.cli.running import run
 from tests.golden.cases import FIXTURES, TEXTS
 from tests.golden.test_fixtures import PRIVATE
@@ -99,3 +103,21 @@ def test_recording_the_same_again_gives_the_same_fixtures(tmp_path: Path) -> Non
 
 def files_of(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_an_answer_that_is_made_editable_says_the_same() -> None:
+    """Of each answer that a provider gave in a recording: a person edits it in lines, with its pieces joined."""
+    found = 0
+    for path in ALL:
+        for turn in open_recording(path).turns():
+            body = body_of(turn.upstream.response) if turn.upstream and turn.upstream.response else b""
+            if body and (made := editable(body)) != body:
+                found += 1
+                assert _said(made) == _said(body), path
+    assert found > 300
+
+
+def _said(body: bytes) -> bytes:
+    numbers = itertools.count()
+    context = TurnContext(requested_model="m", stream=False)
+    return translate_response(body, context, new_id=lambda kind: f"{kind}_{next(numbers)}", created_at=1).body

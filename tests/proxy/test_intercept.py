@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 
 import pytest
@@ -10,6 +11,7 @@ from mitmproxy import http
 from mitmproxy.exceptions import OptionsError
 
 import addon.exchange
+from addon import views
 
 from .looking import Looking
 from .wire import CODEX, OTHER, Answering, Client, delta, finish, sse, text_answer, turn, until
@@ -70,8 +72,8 @@ async def test_an_edited_provider_answer_is_what_is_translated(proxy) -> None:
     async with proxy(looking=looking.addons, relay_intercept_answers="~all") as relay:
         asked = asyncio.create_task(relay.ask())
         held = await looking.held()
-        assert held.response.content == text_answer("Hel", "lo")
-        held.response.text = held.response.text.replace('"Hel"', '"Edited hel"')
+        assert 'data:     "content": "Hello"\n' in held.response.text  # joined, and in lines
+        held.response.text = held.response.text.replace('"Hello"', '"Edited hello"')
         looking.resume(held)
         reply = await asked
         client, upstream = await relay.turn()
@@ -79,6 +81,38 @@ async def test_an_edited_provider_answer_is_what_is_translated(proxy) -> None:
     assert reply.types()[-1] == "response.completed"
     assert b"Edited" in upstream.response.content
     assert client.response.content == reply.body
+
+
+@pytest.mark.parametrize("encoding", ["", "gzip", "unknown"])
+async def test_an_answer_that_nobody_edited_is_kept_byte_for_byte(proxy, encoding: str) -> None:
+    said = text_answer("Hel", "lo")
+    body = gzip.compress(said) if encoding == "gzip" else said
+
+    async def script(answer: Answering) -> None:
+        await answer.stream(body, headers={"Content-Encoding": encoding} if encoding else {})
+
+    looking = Looking()
+    async with proxy(script, looking=looking.addons, relay_intercept_answers="~all") as relay:
+        asked = asyncio.create_task(relay.ask())
+        looking.resume(await looking.held())
+        reply = await asked
+        _, upstream = await relay.turn()
+    assert encoding == "unknown" or reply.text() == "Hello"
+    assert upstream.response.raw_content == body
+
+
+@pytest.mark.parametrize(("option", "words"), [("relay_intercept", "user: hi"), ("relay_intercept_answers", "Hello")])
+async def test_what_is_held_is_shown_as_a_conversation(proxy, option: str, words: str) -> None:
+    looking = Looking()
+    async with proxy(looking=looking.addons, **{option: "~all"}) as relay:
+        asked = asyncio.create_task(relay.ask())
+        held = await looking.held()
+        message = held.response or held.request
+        assert views.RelayView().priority(message.content, held, message) > 1
+        shown = views.RelayView().render(message.content, held, message)
+        looking.resume(held)
+        await asked
+    assert words in shown and "{" not in shown
 
 
 async def test_mitmproxys_own_intercept_holds_the_translated_answer(proxy) -> None:
