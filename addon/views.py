@@ -208,6 +208,7 @@ def _translation(bodies: list[bytes], facts: Mapping[str, Any]) -> str:
         quirks=[str(name) for name in facts.get("quirks") or ()],
         answer=answer,
         chat_answer=chat_answer,
+        profile=str(facts.get("profile") or ""),
     )
 
 

@@ -14,9 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
-from .content import join_text, read_parts, text_part
+from .content import is_image, join_text, read_parts, text_part
 from .ids import UniqueIds, answer_of
 from .json_text import is_complete_object, json_text
 from .reasoning import ReasoningState, unseal, unseal_summary
@@ -73,12 +73,25 @@ class Spoken:
 Turn = AssistantTurn | Spoken
 
 
+class Given(NamedTuple):
+    """What one item gave to a turn, for people who ask where it went. number: of the item, -1 for `instruct`.
+    parts: the content. call: the call that it is or answers."""
+
+    number: int
+    kind: Literal["said", "text", "call", "output", "image"]
+    turn: Turn
+    parts: list[Json]
+    call: Call | None = None
+
+
 class ItemReader:
     """Reads input items into turns. Never raises on odd items; `note` hears what was left out or changed."""
 
     def __init__(self, tools: ToolTable, profile: str, model: str, note: Callable[[str], None]) -> None:
         self.turns: list[Turn] = []
         self.compaction = False  # the client asks for a compaction item
+        self.given: list[Given] = []
+        self._number = -1
         self._tools = tools
         self._profile = profile
         self._model = model
@@ -89,7 +102,7 @@ class ItemReader:
 
     def read(self, items: Sequence[Any]) -> list[Turn]:
         self._alternates = _is_old_wire(items)
-        for item in items:
+        for self._number, item in enumerate(items):
             if isinstance(item, dict):
                 self._read_item(item)
             else:
@@ -114,10 +127,13 @@ class ItemReader:
         if parts:
             self._close()
             self.turns.append(Spoken(role, parts))
+            self.given.append(Given(self._number, "said", self.turns[-1], parts))
 
     def _message(self, item: Json) -> None:
         parts = read_parts(item.get("content"), self._note)
         role = item.get("role")
+        if role in ("assistant", "developer", "system") and any(map(is_image, parts)):
+            self._note(f"content: an image in a message of the {role} was left out, chat takes those of users only")
         if role == "assistant":
             self._assistant_text(join_text(parts, "\n"))
         elif role in ("developer", "system"):
@@ -130,6 +146,8 @@ class ItemReader:
     def _agent_message(self, item: Json) -> None:
         """Multi-agent v2: a task or an answer from another agent; its parts are one running text."""
         parts = read_parts(item.get("content"), self._note)
+        if any(map(is_image, parts)):
+            self._note("content: an image in a message between agents was left out, they are one running text")
         text = join_text(parts, "")
         self._say("user", [text_part(text)] if text else [])
 
@@ -171,7 +189,9 @@ class ItemReader:
 
     def _assistant_text(self, text: str) -> None:
         if text:
-            self._assistant().texts.append(text)
+            turn = self._assistant()
+            turn.texts.append(text)
+            self.given.append(Given(self._number, "text", turn, [text_part(text)]))
 
     def _reasoning(self, item: Json) -> None:
         blob = item.get("encrypted_content")
@@ -189,6 +209,7 @@ class ItemReader:
         call = Call(turn, self._sent_id(client_id or "call"), chat_name, arguments)
         turn.calls.append(call)
         self._calls.setdefault(client_id, []).append(call)
+        self.given.append(Given(self._number, "call", turn, [], call))
 
     def _sent_id(self, call_id: str) -> str:
         unique = self._unique(call_id)
@@ -264,6 +285,7 @@ class ItemReader:
             return
         call.output = (call.output or []) + parts
         call.turn.is_open = False
+        self.given.append(Given(self._number, "output", call.turn, parts, call))
 
     def _answered_by(self, client_id: str) -> Call | None:
         """The call an output belongs to. Ids may repeat, so it is the latest turn's that waits for one; when none
@@ -292,7 +314,9 @@ class ItemReader:
         result = item.get("result")
         if isinstance(result, str) and result:
             url = result if result.startswith("data:") else f"data:image/png;base64,{result}"
-            self._assistant().images.append({"type": "image_url", "image_url": {"url": url}})
+            turn, image = self._assistant(), {"type": "image_url", "image_url": {"url": url}}
+            turn.images.append(image)
+            self.given.append(Given(self._number, "image", turn, [image]))
 
     def _tools_only(self, item: Json) -> None:
         """`additional_tools` carries definitions, which were collected before."""

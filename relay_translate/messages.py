@@ -17,6 +17,11 @@ from .responses_api import Json
 BETWEEN_INSTRUCTIONS = "\n\n"
 BETWEEN_USER_MESSAGES = "\n\n"
 NO_IMAGE = "[an image that this model can't see]"
+UNSEEN = "content: images became notes in their place"
+"""How the note begins that tells it; the reason follows."""
+LIFTED = "[from the output of "
+GENERATED = "[the image generated above:]"
+"""What stands before images in the user message that follows where they came from."""
 
 
 def chat_messages(turns: Iterable[Turn], profile: Profile, model: str = "") -> list[ChatMessage]:
@@ -78,7 +83,7 @@ def _assistant(turn: AssistantTurn, profile: Profile, model: str) -> Iterator[Ch
     if text or turn.calls:
         yield message
     for call in turn.calls:
-        content = _output_text(call, profile.sees_images(model))
+        content = output_text(call, profile.sees_images(model))
         yield {"role": "tool", "tool_call_id": _wire_id(call, profile), "content": content}
     pictures = list(_lifted_images(turn))
     if pictures and profile.sees_images(model):
@@ -122,7 +127,22 @@ def _tool_call(call: Call, extra: Json | None, profile: Profile) -> Json:
     }
 
 
-def _output_text(call: Call, sees_images: bool) -> str:
+def unseen_images(turns: Iterable[Turn], profile: Profile, model: str) -> str:
+    """Why no image of the conversation is sent; "" where all are or it has none."""
+    if profile.sees_images(model) and profile.content_parts:
+        return ""
+    if not any(map(_has_image, turns)):
+        return ""
+    return f"{profile.label} takes text only" if profile.sees_images(model) else f"{model} can't see them"
+
+
+def _has_image(turn: Turn) -> bool:
+    if isinstance(turn, Spoken):
+        return turn.role == "user" and any(map(is_image, turn.parts))
+    return bool(turn.images) or any(is_image(part) for call in turn.calls for part in call.output or [])
+
+
+def output_text(call: Call, sees_images: bool) -> str:
     """A tool message takes text only on most servers; its images follow in a user message."""
     if call.output is None:
         return ABORTED
@@ -144,10 +164,10 @@ def _lifted_images(turn: AssistantTurn) -> Iterator[Json]:
     for call in turn.calls:
         pictures = [part for part in call.output or [] if is_image(part)]
         if pictures:
-            yield text_part(f"[from the output of {call.name}, call {call.call_id}:]")
+            yield text_part(f"{LIFTED}{call.name}, call {call.call_id}:]")
             yield from pictures
     if turn.images:
-        yield text_part("[the image generated above:]")
+        yield text_part(GENERATED)
         yield from turn.images
 
 

@@ -15,7 +15,7 @@ from .conversation import ItemReader
 from .errors import InvalidRequest
 from .history import input_items
 from .json_text import json_text
-from .messages import chat_messages
+from .messages import UNSEEN, chat_messages, unseen_images
 from .profiles import GENERIC, Profile
 from .responses_api import REQUEST_FIELDS, Json
 from .tools import ToolTable, parameter_types
@@ -115,7 +115,10 @@ class _Translation:
         for name, value in self.body.items():
             if value is not None and name not in REQUEST_FIELDS and name not in _STATEFUL:
                 self._note(f"{name[:64]}: an unknown field was left out")
-        messages = chat_messages(reader.read(items), self.profile, model)
+        turns = reader.read(items)
+        messages = chat_messages(turns, self.profile, model)
+        if why := unseen_images(turns, self.profile, model):
+            self._note(f"{UNSEEN}, {why}")
         if not any(message["role"] != self.profile.system_role for message in messages):
             messages.append({"role": "user", "content": "Go on."})
             self._note("input: nothing but instructions; a user message was added, which every server needs")

@@ -12,7 +12,8 @@ from relay_translate.responses_api import Json
 from .entries import Entry, conversation, is_chat, item_entries, message_entries
 from .layout import count, list_of, object_of, one_line, shown_value, text_of
 
-_NOT_PARAMETERS = frozenset({"input", "messages", "tools", "instructions", "client_metadata", "stream_options"})
+_NOT_PARAMETERS = frozenset({"input", "messages", "tools", "instructions", "client_metadata"})
+_NESTED = ("reasoning", "text", "thinking", "stream_options")
 _ASIDE = ("id", "internal_chat_message_metadata_passthrough")
 _MOST_COMPARED = 2000  # items; beyond that only the common beginning is looked for
 _MOST_LINES = 12
@@ -48,7 +49,7 @@ def parameters(body: Json) -> dict[str, str]:
     for name, value in body.items():
         if name in _NOT_PARAMETERS or value is None:
             continue
-        if isinstance(value, dict) and value and name in ("reasoning", "text", "thinking"):
+        if isinstance(value, dict) and value and name in _NESTED:
             found |= {f"{name}.{key}": shown_value(inner, 300) for key, inner in value.items() if inner is not None}
         else:
             found[str(name)] = shown_value(value, 300)

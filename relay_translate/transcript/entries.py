@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from relay_translate.reasoning import unpack, unseal_summary
-from relay_translate.responses_api import Json
+from relay_translate.responses_api import ITEM_FIELDS, Json
 
-from .layout import count, data_size, list_of, object_of, one_line, picture, size, text_of
+from .layout import count, data_size, list_of, object_of, one_line, picture, shown_value, size, text_of
 from .plain_json import pretty
 
 Kind = Literal["instructions", "user", "assistant", "reasoning", "call", "output", "other"]
+_MOST_FIELDS = 4
 SAID_BY_MODEL = ("assistant", "reasoning", "call")
 
 
@@ -143,11 +144,20 @@ def item_entries(number: int, item: object) -> list[Entry]:
     kind = item.get("type") or ("message" if "role" in item else "")
     reader = _ITEMS.get(kind) if isinstance(kind, str) else None
     if reader is not None:
-        return [reader(number, item)]
+        return [_with_unknown(reader(number, item), item, ITEM_FIELDS[str(kind)])]
     if "output" in item and item.get("call_id"):
         return [_output(number, item)]
     content = content_text(item.get("content"))
     return [Entry(number, "other", one_line(str(kind), 60) or "item without a type", content or pretty(item))]
+
+
+def _with_unknown(entry: Entry, item: Json, known: frozenset[str]) -> Entry:
+    """Fields that nobody knows may matter to whoever reads this."""
+    found = [key for key, value in item.items() if key not in known and value is not None]
+    words = [f"{one_line(key, 40)}: {shown_value(item[key], 60)}" for key in found[:_MOST_FIELDS]]
+    words += [f"{len(found) - _MOST_FIELDS} more fields"] if len(found) > _MOST_FIELDS else []
+    entry.remark = ", ".join(word for word in (entry.remark, *words) if word)
+    return entry
 
 
 def _message(number: int, item: Json) -> Entry:
@@ -173,7 +183,9 @@ def _agent_message(number: int, item: Json) -> Entry:
 
 def _reasoning(number: int, item: Json) -> Entry:
     remark, sealed = reasoning_remark(item.get("encrypted_content"))
-    text = content_text(item.get("summary")) or content_text(item.get("content")) or sealed
+    summary, content = content_text(item.get("summary")), content_text(item.get("content"))
+    both = f"{summary}\n[content] {content}" if summary and content and summary != content else ""
+    text = both or summary or content or sealed
     return Entry(number, "reasoning", "reasoning", text, remark)
 
 

@@ -56,7 +56,9 @@ _CONTEXT = (
     "<INSTRUCTIONS>",
 )
 """What Codex says in the user's name."""
-_ORDINARY = {"stream": "true", "store": "false", "tool_choice": "auto", "include": "[reasoning.encrypted_content]"}
+_CODEX_IDS = ("session_id", "thread_id", "turn_id", "root_turn_id", "parent_turn_id")
+_ORDINARY = {"stream": "true", "store": "false", "tool_choice": "auto", "include": "[reasoning.encrypted_content]",
+             "stream_options.include_usage": "true"}  # fmt: skip
 """Parameters of nearly every request of Codex; they are told only when they are otherwise."""
 
 
@@ -106,7 +108,17 @@ def _parameter_lines(body: Json) -> list[str]:
     found.pop("model", None)
     words = [f"{name}: {one_line(text, 240)}" for name, text in found.items() if _ORDINARY.get(name) != text]
     words += [] if "stream" in found else ["not streamed"]
+    words += _metadata_words(object_of(body.get("client_metadata")))
     return _named_words("parameters", words)
+
+
+def _metadata_words(metadata: Json) -> list[str]:
+    """Codex's own is mostly ids; what matters of it has a line of its own."""
+    others = {key: value for key, value in metadata.items() if key not in _CODEX_IDS and not key.startswith("x-")}
+    own = len(metadata) - len(others)
+    words = [f"{one_line(key, 40)}: {shown_value(value, 60)}" for key, value in others.items()]
+    words += [f"{count(own, 'field')} of Codex's own"] if own else []
+    return [f"client_metadata: {one_line(', '.join(words), 240)}"] if words else []
 
 
 def _named_words(name: str, words: list[str]) -> list[str]:
@@ -220,6 +232,7 @@ def entry_lines(entry: Entry, room: Room, *, number: bool = True) -> list[str]:
 def _output_lines(output: Entry, room: Room) -> list[str]:
     """`-> exit 0, 0.1 s: left`, or the output below it."""
     status, text = output_status(output.text)
+    status = ", ".join(word for word in (status, output.remark) if word)
     head, text = f"-> {status}".rstrip(), text.strip("\n")
     if not text.strip():
         return [f"{head}, nothing written" if status else "-> nothing"]

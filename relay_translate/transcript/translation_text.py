@@ -22,6 +22,8 @@ from .changes import parameters
 from .entries import conversation, is_chat
 from .items_to_messages import Row, rows_of
 from .layout import STEP, WIDTH, count, hanging, object_of, one_line, padded, page, shown_value, size, tidy, wrap
+from .links import Links, links_of
+from .losses import remark_lines, with_losses
 from .request_text import TOO_DEEP
 from .signatures import Tool, all_tools
 
@@ -43,7 +45,8 @@ _DEFAULTS = {"tool_choice": "auto", "parallel_tool_calls": "true", "text.format"
 _WITH_TOOLS = ("tool_choice", "parallel_tool_calls")
 _OF_RESPONSES = ("include", "reasoning.summary", "reasoning.context", "reasoning.generate_summary", "truncation",
                  "max_tool_calls", "previous_response_id", "client_metadata")  # fmt: skip
-_OF_OPENAI = ("store", "metadata", "user", "safety_identifier", "prompt_cache_retention")
+_OF_OPENAI = ("store", "metadata", "user", "safety_identifier", "prompt_cache_retention",
+              "stream_options.include_obfuscation")  # fmt: skip
 """Fields that OpenAI's own chat API knows, and of which no other provider is told."""
 _ADDED = {"stream_options": "for token counts"}
 _VALUE = 40  # columns, of a parameter that was left out
@@ -58,39 +61,43 @@ def translation_view(
     quirks: Sequence[str] = (),
     answer: bytes = b"",
     chat_answer: bytes = b"",
+    profile: str = "",
 ) -> str:
     """What the translation of a turn did, most remarkable first. Never raises.
 
     notes: of the request (`TranslatedRequest.notes`).  quirks: the repairs of the answer, by name.
-    answer, chat_answer: what the client was sent and what the provider sent."""
+    answer, chat_answer: what the client was sent and what the provider sent.
+    profile: the name of the one it was translated for, where that is known."""
+    bodies = object_of(request), object_of(chat_request)
     try:
-        return page(_lines(object_of(request), object_of(chat_request), list(notes), list(quirks), answer, chat_answer))
+        return page(_lines(links_of(*bodies, profile), *bodies, list(notes), list(quirks), answer, chat_answer))
     except RecursionError:
         return TOO_DEEP
 
 
 def _lines(
-    request: Json, chat: Json, notes: list[str], quirks: list[str], answer: bytes, chat_answer: bytes
+    links: Links, request: Json, chat: Json, notes: list[str], quirks: list[str], answer: bytes, chat_answer: bytes
 ) -> list[str]:
     sizes = f"{size(len(json_bytes(request)))} -> {size(len(json_bytes(chat)))}"
     items, messages = count(len(conversation(request)), "item"), count(len(conversation(chat)), "message")
     lines = [f"{items} -> {messages} · {sizes}"]
     if not is_chat(chat):
         return [*lines, "no chat request was made of it", *_notes(notes, quirks)]
-    told = _notes(_with_values(request, chat, notes), quirks)
+    remarks: list[str | Cells] = list(remark_lines(request, links))
+    rows = [_row_text(row) for row in rows_of(request, links)]
+    told = _notes(with_losses(request, links, _with_values(request, chat, notes)), quirks)
     fields, tools = list(_parameter_rows(request, chat, notes)), list(_tool_rows(request, chat))
-    if not told and not any(_is_loss(row) for row in fields + tools):
+    if not told and not any(_is_loss(row) for row in [*fields, *tools, *rows]):
         told = ["nothing had to be left out or repaired"]
     lines += told
     lines += _titled("Parameters:", fields)
     lines += _titled("Tools:", tools)
     if answer or chat_answer:
         lines += _answer_lines(answer, chat_answer)
-    rows = [_row_text(row) for row in rows_of(request, chat)]
     if len(rows) > _NEWEST:
-        lines += _titled(f"Conversation, the last {_NEWEST} of {len(rows):,}:", rows[-_NEWEST:])
+        lines += _titled(f"Conversation, the last {_NEWEST} of {len(rows):,}:", [*remarks, *rows[-_NEWEST:]])
         return lines + _titled("Conversation, before that:", rows[:-_NEWEST])
-    return lines + _titled("Conversation:", rows)
+    return lines + _titled("Conversation:", [*remarks, *rows])
 
 
 def _titled(title: str, rows: Iterable[str | Cells]) -> list[str]:
@@ -159,7 +166,9 @@ def _parameter_rows(request: Json, chat: Json, notes: list[str]) -> Iterator[str
     for reason, names in reasons.items():
         yield f"{reason}: {', '.join(f'{name}: {old[name]}' if _is_told(name, old) else name for name in names)}"
     for name in chat:
-        if name not in request and name not in used and name not in ("messages", "tools", "model"):
+        if name in used or name in ("messages", "tools", "model"):
+            continue
+        if name not in request or (name == "stream_options" and not any(one.startswith(name) for one in same)):
             yield _aligned(_added(name), f"{name}: {shown_value(chat[name], 60)}")
 
 
@@ -211,7 +220,7 @@ def _tool_rows(request: Json, chat: Json) -> Iterator[str | Cells]:
     same: list[str] = []
     spaces: dict[str, list[str]] = {}  # namespace -> members that got the name one expects
     fitted: list[str] = []
-    for tool in all_tools(request):
+    for tool in {tool.full_name: tool for tool in all_tools(request)}.values():  # of one name the last is sent
         name = _chat_name(tool, made)
         told = tool.full_name if tool.kind in ("function", tool.name) else f"{tool.full_name} ({tool.kind})"
         if name is None:

@@ -107,5 +107,5 @@ def test_an_output_without_a_call_is_found_in_the_users_message_it_became():
     view = translation_view({"input": items}, request(items).body)
     assert [line.split(" -> ")[1] for line in view.rstrip("\n").split("\n")[-2:]] == [
         "2 tool",
-        "3 user, joined with others",
+        "3 user, as text, it is no call's",
     ]

@@ -292,3 +292,25 @@ def test_a_body_nested_without_end_is_left_to_the_raw_view() -> None:
         deep = [deep]
     for shown in (deep, {"input": deep}, {"input": [{"type": "x", "a": deep}]}, {"messages": [{"content": deep}]}):
         assert_shown(request_view(shown))
+
+
+def test_what_a_request_has_is_shown_whether_anybody_knows_it_or_not() -> None:
+    thought = {
+        "type": "reasoning",
+        "summary": [{"type": "summary_text", "text": "In short"}],
+        "content": [{"type": "reasoning_text", "text": "At length"}],
+    }
+    asked = {
+        "model": "m1",
+        "stream": True,
+        "stream_options": {"include_obfuscation": False},
+        "client_metadata": {"team": "blue", "thread_id": "t", "x-codex-installation-id": "i"},
+        "input": [said("user", "hi") | {"mood": "good"}, thought, call("a", "ls"), output("a", "x") | {"by": "me"}],
+    }
+    view = request_view(asked)
+    assert "stream_options.include_obfuscation: false" in view
+    assert "client_metadata: team: blue, 2 fields of Codex's own" in view
+    assert "user (mood: good): hi" in view
+    assert "In short" in view and "[content] At length" in view
+    assert "-> by: me: x" in view
+    assert "stream_options" not in request_view({"messages": [], "stream_options": {"include_usage": True}})
