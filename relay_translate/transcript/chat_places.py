@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from relay_translate.messages import GENERATED, LIFTED
 from relay_translate.responses_api import Json
 
-from .entries import conversation
+from .entries import conversation, joined_parts
 from .layout import list_of, object_of, one_line, text_of
 from .plain_json import pretty
 
@@ -28,12 +28,7 @@ _NEAR = 40  # messages
 
 def flat(content: object) -> str:
     """Content of either wire as one text, a line at least for each part; images as marks that no text has."""
-    if isinstance(content, str):
-        return content
-    if content is None:
-        return ""
-    parts = content if isinstance(content, list) else [content]
-    return "\n".join(text for text in map(_flat_part, parts) if text)
+    return joined_parts(content, _flat_part)
 
 
 def _flat_part(part: object) -> str:

@@ -86,12 +86,17 @@ def pair(entries: list[Entry]) -> list[Entry]:
 
 def content_text(content: object) -> str:
     """A message's content or an output on either wire; images and other files as words in brackets."""
+    return joined_parts(content, _part_text)
+
+
+def joined_parts(content: object, text_of_part: Callable[[object], str]) -> str:
+    """Content of either wire as one text, a line at least for each part that has one."""
     if isinstance(content, str):
         return content
     if content is None:
         return ""
     parts = content if isinstance(content, list) else [content]
-    return "\n".join(text for text in map(_part_text, parts) if text)
+    return "\n".join(text for text in map(text_of_part, parts) if text)
 
 
 def _part_text(part: object) -> str:
