@@ -350,6 +350,11 @@ def is_watched() -> bool:
     return viewer() is not None
 
 
+def is_listed(flow: flow.Flow) -> bool:
+    """Whether people can see it, or could without their filter; also where there is no list."""
+    return viewer() is None or viewer().get_by_id(flow.id) is not None
+
+
 def shown() -> Sequence[flow.Flow]:
     """All flows of the list, those behind its filter too."""
     return list(ctx.master.commands.call("view.flows.resolve", "@all")) if viewer() is not None else []

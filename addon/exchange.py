@@ -234,6 +234,7 @@ class Exchange:
             self.outcome = Outcome(ended_by, None, self.outcome.summary)
         elif self.given_up is replies.ABORTED and self.outcome.status == "failed":  # told in its stream
             self.outcome, self.response = Outcome(ended_by, None, self.outcome.summary), {}
+            flow.error = None  # else mitmproxy breaks the body off, and Codex asks again whatever it was told
 
     def refusal(self, error: ApiError) -> http.Response:
         """The answer for a turn that failed before anything was said."""

@@ -27,6 +27,7 @@ green, and mitmweb shows markers beside paths only. The same as its marker, whic
 UPSTREAM = ":arrow_right_hook:"
 WORDS = "relay_words"
 
+_CUT = ("killed", "client left", "relay ended")  # before the provider had said all
 SLOW_FIRST, SLOW_TOTAL = 10.0, 60.0  # seconds that a person waits with a question
 _ERROR = 200  # characters of an error
 
@@ -63,7 +64,8 @@ def finish(flow: http.HTTPFlow, facts: Mapping[str, Any]) -> None:
 def finish_upstream(flow: http.HTTPFlow, facts: Mapping[str, Any]) -> None:
     """The linked flow. facts: those of the client's."""
     status = f"HTTP {flow.response.status_code}" if flow.response else one_line(flow.error.msg if flow.error else "")
-    parts = [model(facts), str(facts.get("label") or facts.get("provider") or ""), status, facts.get("finish")]
+    cut = facts.get("status") if facts.get("status") in _CUT else ""
+    parts = [model(facts), str(facts.get("label") or facts.get("provider") or ""), status, facts.get("finish"), cut]
     tell(flow, "↳ " + _joined(parts))
     flow.metadata[WORDS] = words(facts, "upstream")
     flow.marked = flow.marked or UPSTREAM

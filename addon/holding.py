@@ -140,6 +140,8 @@ async def _hold(flow: http.HTTPFlow, comment: str) -> None:
         if flow.intercepted and flow.is_replay is None and not flow.client_conn.connected and flow.killable:
             _ended[flow] = "client left"
             flow.kill()
+        if flow.intercepted and flow.killable and not compat.is_listed(flow):
+            flow.kill()  # somebody has cleared the list: nobody can resume it any more
     held.discard(flow)
     if not flow.killable:
         _ended.setdefault(flow, "killed")

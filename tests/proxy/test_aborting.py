@@ -122,6 +122,7 @@ async def test_a_kill_ends_an_answer_that_is_under_way(proxy, monkeypatch, scrip
         await asyncio.wait_for(left.wait(), TIMEOUT)
         client, upstream = await relay.turn()
     assert "aborted by somebody" in reply.failure()["message"]
+    assert reply.complete, "Codex asks again when a body breaks off, whatever it says"
     assert reply.failure()["code"] == "invalid_prompt", "Codex asks again at codes that it does not know"
     assert (client.metadata["relay"]["status"], client.marked) == ("killed", ":red_circle:")
     assert "killed" in client.comment

@@ -328,3 +328,17 @@ async def test_what_can_not_be_held_is_refused(proxy, option: str, value: str, w
     async with proxy() as relay:
         with pytest.raises(OptionsError, match=words.replace("(", r"\(")):
             relay.master.options.update(**{option: value})
+
+
+@pytest.mark.parametrize("option", ["relay_intercept", "relay_intercept_answers"])
+async def test_a_turn_that_is_cleared_from_the_list_while_it_is_held_is_aborted(proxy, option: str) -> None:
+    """Nobody can resume it any more."""
+    looking = Looking()
+    async with proxy(looking=looking.addons, **{option: "~all"}) as relay:
+        asked = asyncio.create_task(relay.ask())
+        await looking.held()
+        looking.view.clear()
+        reply = await asyncio.wait_for(asked, 5)
+        await relay.flows(1)
+    assert reply.failure()["message"] == ABORTED
+    assert looking.flows == []
