@@ -14,8 +14,8 @@ from mitmproxy.proxy.layers.http import HttpErrorHook
 
 from relay_translate.errors import one_line
 
-from . import compat, flow_list, keys, replies
-from .exchange import live
+from . import compat, flow_list, keys, live_view, recorder, replies
+from .exchange import Exchange, Outcome, live
 
 _OF_AN_ANSWER = re.compile(r" ?\b(?:(?:status|error|tool|quirk|failover)=\S*|slow\b)")
 
@@ -65,6 +65,25 @@ def heed_kills(now: float) -> None:
         is_open = turn.sent(flow) and turn.timings.total is None and turn.given_up is None
         if is_open and compat.ended_by(flow) == "killed" and compat.drop_upstream(flow):
             turn.give_up(replies.ABORTED)
+
+
+def cut_off(flow: http.HTTPFlow, turn: Exchange) -> None:
+    """mitmproxy ends while the provider is waited for or answers, and closes its files right after this: what there is
+    of the turn is written down, by no hook any more."""
+    turn.abandon(flow)
+    if not turn.sent(flow):
+        return
+    live.pop(flow, None)
+    over.add(flow)
+    linked = live_view.upstream_flow(flow, turn)
+    turn.end_time()
+    if turn.body is not None and turn.upstream_response is not None and flow.response is not None:
+        turn.upstream_response.raw_content = turn.body.raw.whole()
+        flow.response.content = turn.body.sent.whole()
+    turn.outcome = Outcome("relay ended", None, turn.body.translator.summary if turn.body else None)
+    recorder.write_down(flow, turn, linked)
+    if (save := ctx.master.addons.get("save")) is not None:
+        save.save_flow(linked)
 
 
 def forget_goodbye(flow: http.HTTPFlow) -> None:

@@ -64,7 +64,7 @@ _KEY_SHAPES = Scrubber(only_keys=True)
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a turn ended. status: completed, incomplete, failed, client left, killed."""
+    """How a turn ended. status: completed, incomplete, failed, client left, killed, relay ended."""
 
     status: str
     error: ApiError | None = None

@@ -98,6 +98,13 @@ def hold_unsent_once(flow: http.HTTPFlow) -> None:
         compat.leave_alone(flow)
 
 
+def let_go() -> None:
+    """mitmproxy ends, and saves flows that are still open as they stand: nobody waits for them any more."""
+    for flow in list(held):
+        flow.intercepted = False
+        flow.comment = "relay ended while this was held"
+
+
 def _matches(wanted: flowfilter.TFilter | None, flow: http.HTTPFlow) -> bool:
     return wanted is not None and flow.is_replay is None and bool(wanted(flow))
 

@@ -68,13 +68,7 @@ async def record(flow: http.HTTPFlow, exchange: Exchange, linked: http.HTTPFlow)
     raises."""
     try:
         exchange.rest()
-        keys.scrub_flow(flow, exchange.secrets)
-        _complete(linked, flow, exchange)
-        facts = _metadata(exchange, linked.id, replayed=flow.is_replay == "request")
-        flow_list.finish(flow, facts)
-        flow_list.finish_upstream(linked, facts)
-        flow.metadata["relay"] = facts
-        _log(exchange, facts)
+        write_down(flow, exchange, linked)
         exchange.keep()
         if not flow.is_replay:
             corpus.add(flow, exchange.response, exchange.asked.earlier)
@@ -83,6 +77,17 @@ async def record(flow: http.HTTPFlow, exchange: Exchange, linked: http.HTTPFlow)
     except Exception:
         logger.exception("a turn could not be recorded")
         keys.scrub_flow(flow)
+
+
+def write_down(flow: http.HTTPFlow, exchange: Exchange, linked: http.HTTPFlow) -> None:
+    """What the two flows tell of a turn that is over."""
+    keys.scrub_flow(flow, exchange.secrets)
+    _complete(linked, flow, exchange)
+    facts = _metadata(exchange, linked.id, replayed=flow.is_replay == "request")
+    flow_list.finish(flow, facts)
+    flow_list.finish_upstream(linked, facts)
+    flow.metadata["relay"] = facts
+    _log(exchange, facts)
 
 
 def _complete(linked: http.HTTPFlow, flow: http.HTTPFlow, exchange: Exchange) -> None:

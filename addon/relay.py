@@ -252,6 +252,8 @@ class Relay:
     async def error(self, flow: http.HTTPFlow) -> None:
         if flow not in exchange.live:
             self.live_view.unsent(flow)
+        if flow in endings.over:
+            raise AddonHalt
         if not _is_under_way(flow):
             return
         guard.forget(flow)
@@ -312,8 +314,13 @@ class Relay:
 
     def done(self) -> None:
         if compat.shutting_down():  # not when the script is reloaded, which turns survive
+            holding.let_go()
             for flow, turn in list(exchange.live.items()):
-                turn.abandon(flow)
+                try:
+                    endings.cut_off(flow, turn)
+                except Exception:
+                    logger.exception("a turn under way could not be recorded")
+                    keys.scrub_flow(flow)
             history.close()
         self.heartbeat.stop()
         stand_ins.lists.stop()

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import tomllib
 import urllib.request
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from addon import cli, processes
 from addon.cli import child, engine
 from addon.recording.flows import open_recording
 from addon.scripted import answer
+from addon.scripted.replies import Wait
 from tests.cli.listing import KEY as LISTING_KEY
 from tests.cli.listing import Provider, provider
 from tests.cli.running import COMMAND, environment, run, started
@@ -104,6 +107,38 @@ def test_the_relays_key_reaches_the_provider_and_nobody_else(tmp_path: Path) -> 
     assert not [line for line in one.lines if KEY in line]
     assert [turn.facts["status"] for turn in open_recording(path).turns()] == ["completed"]
     assert KEY.encode() not in path.read_bytes()
+
+
+def test_a_turn_that_the_relays_end_cuts_off_is_recorded_as_that(tmp_path: Path) -> None:
+    path, heard = tmp_path / "session.flow", threading.Event()
+
+    def listen() -> None:
+        headers = {"content-type": "application/json", "authorization": f"Bearer {KEY}"}
+        request = urllib.request.Request(f"{one.url}/responses", json.dumps(ASKED).encode(), headers)
+        with (
+            contextlib.suppress(OSError, http.client.HTTPException),
+            urllib.request.urlopen(request, timeout=20) as reply,
+        ):
+            while b".delta" not in reply.readline():
+                pass
+            heard.set()
+            reply.read()
+
+    whole = answer("Hello, and more.")
+    with (
+        upstream(replace(whole, pieces=(*whole.pieces[:3], Wait(30)))) as url,
+        relay(["--upstream", f"{url}/v1", "--port", "0", "--record", str(path)], tmp_path) as one,
+    ):
+        client = threading.Thread(target=listen)
+        client.start()
+        assert heard.wait(20)
+        assert one.end(signal.SIGINT) == 130
+        client.join(20)
+    (turn,) = open_recording(path).turns()
+    assert (turn.facts["status"], turn.client.request.path) == ("relay ended", "/v1/responses")
+    assert turn.client.comment.startswith("relay ended")
+    assert turn.upstream is not None and b"Hello" in (turn.upstream.response.raw_content or b"")
+    assert not [line for line in one.lines if "in the middle of the answer" in line]
 
 
 def test_without_a_key_the_clients_own_is_passed_on(tmp_path: Path) -> None:
