@@ -84,7 +84,11 @@ class LiveView:
         if (view := compat.viewer()) is None:
             return
         hidden.hide(flow)
-        if is_turn(flow.request) and not recorder.is_replayed_upstream(flow):
+        if not is_turn(flow.request) or recorder.is_replayed_upstream(flow):
+            return
+        if (before := _before(flow)) is not None:
+            _unsent[flow] = before  # it is answered in place, and so is this
+        else:
             upstream = _unsent[flow] = _made(flow)
             upstream.request = flow.request.copy()
             upstream.request.path = "/chat/completions"
@@ -93,7 +97,7 @@ class LiveView:
 
     def unsent(self, flow: http.HTTPFlow) -> None:
         """The flow has ended without being a turn: nothing will be sent."""
-        if (upstream := _unsent.pop(flow, None)) is not None:
+        if (upstream := _unsent.pop(flow, None)) is not None and "relay" not in upstream.metadata:
             compat.viewer().remove([upstream])
 
     def is_deleted(self, flow: http.HTTPFlow, turn: Exchange) -> bool:
@@ -219,10 +223,21 @@ def upstream_flow(flow: http.HTTPFlow, turn: Exchange) -> http.HTTPFlow:
     if (shown := linked.get(turn)) is not None:
         return shown
     made = _unsent.pop(flow, None) or _made(flow)
+    if "relay" in made.metadata:
+        made.backup()  # for Revert
+        made.response = made.error = None
     made.server_conn = flow.server_conn
     made.metadata["relay"] = {"role": "upstream", "id": turn.id, "client_flow": flow.id}
     made.comment = ""
     return made
+
+
+def _before(flow: http.HTTPFlow) -> http.HTTPFlow | None:
+    """The provider's side of a turn that is sent again in place, if it is in the list."""
+    stored = flow.metadata.get("relay")
+    id = stored.get("upstream_flow") if flow.is_replay == "request" and isinstance(stored, dict) else None
+    found = compat.viewer().get_by_id(str(id)) if id else None
+    return found if isinstance(found, http.HTTPFlow) and not found.live else None
 
 
 def _made(flow: http.HTTPFlow) -> http.HTTPFlow:

@@ -288,3 +288,32 @@ async def test_a_turn_that_is_taken_out_of_the_list_stays_out_of_it(proxy, monke
     assert looking.flows == [flow for number, flow in enumerate(flows) if number not in which and 0 not in which]
     if 0 in which:
         assert "aborted by somebody" in reply.failure()["message"]
+
+
+async def test_a_turn_that_is_sent_again_in_place_has_one_providers_side(proxy) -> None:
+    """Each side can be reverted; a refusal leaves the provider's as it was."""
+    looking, asked = Looking(), list[Answering]()
+
+    async def script(answer: Answering) -> None:
+        asked.append(answer)
+        await answer.stream(text_answer(f"answer {len(asked)}"))
+
+    async with proxy(script, looking=looking.addons, relay_api_key=RELAY_KEY) as relay:
+        await relay.ask()
+        client, upstream = await relay.turn()
+        for number in (2, 3):
+            relay.master.commands.call("replay.client", [client])
+            await relay.flows(2 * number)
+            await until(lambda: not relay.master.commands.call("replay.client.count"))
+            assert looking.flows == [client, upstream]
+            assert f"answer {number}".encode() in upstream.response.content
+            assert upstream.metadata["relay"]["id"] == client.metadata["relay"]["id"]
+        upstream.revert()
+        assert b"answer 1" in upstream.response.content
+        client.revert()
+        relay.master.options.update(relay_api_key="")
+        relay.master.commands.call("replay.client", [client])
+        await relay.flows(7)
+        assert client.comment.startswith("🔴 refused")
+        assert looking.flows == [client, upstream]
+        assert b"answer 1" in upstream.response.content
