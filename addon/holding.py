@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
+from typing import Literal
 from weakref import WeakKeyDictionary, WeakSet
 
 from mitmproxy import flowfilter, http
@@ -52,7 +52,7 @@ async def hold_request(flow: http.HTTPFlow, settings: Settings | None) -> None:
     """Let a person edit the client's request of a turn where `relay_intercept` asks for it."""
     if settings is not None and is_turn(flow.request) and _matches(settings.inspection.intercept, flow):
         flow.intercept()
-        await _hold_request(flow, "held: edit the request, then resume")
+        await _hold_spread(flow, "request", "held: edit the request, then resume")
 
 
 async def until_resumed(flow: http.HTTPFlow) -> bool:
@@ -60,7 +60,7 @@ async def until_resumed(flow: http.HTTPFlow) -> bool:
     Gives whether it was held."""
     if not flow.intercepted:
         return False
-    await _hold_request(flow, "held: edit the chat request, then resume")
+    await _hold_spread(flow, "request", "held: edit the chat request, then resume")
     return True
 
 
@@ -79,7 +79,7 @@ async def hold_answer(flow: http.HTTPFlow) -> None:
     if flow in _answers and flow.killable:
         _answers.discard(flow)
         flow.intercept()
-        await _hold_answer(flow, "held: edit the provider's answer, then resume")
+        await _hold_spread(flow, "response", "held: edit the provider's answer, then resume")
 
 
 async def hold_translated(flow: http.HTTPFlow, *, is_told: bool = False) -> None:
@@ -109,29 +109,18 @@ def _matches(wanted: flowfilter.TFilter | None, flow: http.HTTPFlow) -> bool:
     return wanted is not None and flow.is_replay is None and bool(wanted(flow))
 
 
-async def _hold_request(flow: http.HTTPFlow, comment: str) -> None:
-    """In lines, as far as it is JSON. What nobody edits goes on as it came, byte for byte."""
-    request = flow.request
-    before, kept = request.raw_content, {name: request.headers.get(name) for name in _FRAMING}
-    _spread(request)
-    spread = request.raw_content
+async def _hold_spread(flow: http.HTTPFlow, side: Literal["request", "response"], comment: str) -> None:
+    """In lines, as far as it is JSON, and the pieces of an answer's text as one. What nobody edits goes on as it came,
+    byte for byte."""
+    message: http.Message = getattr(flow, side)
+    before, kept = message.raw_content, {name: message.headers.get(name) for name in _FRAMING}
+    _spread(message)
+    spread = message.raw_content
     await _hold(flow, comment)
-    if flow.request.raw_content == spread:
-        flow.request.raw_content = before
-        flow.request.headers.update({name: value for name, value in kept.items() if value is not None})
-
-
-async def _hold_answer(flow: http.HTTPFlow, comment: str) -> None:
-    """The same of an answer; the pieces of a text are one."""
-    response = flow.response
-    assert response is not None
-    before = response.raw_content
-    with contextlib.suppress(ValueError):  # an encoding that mitmproxy does not know
-        response.content = editable(response.content or b"")
-    spread = response.raw_content
-    await _hold(flow, comment)
-    if flow.response is response and response.raw_content == spread:
-        response.raw_content = before
+    message = getattr(flow, side)  # an edit that was reverted makes a new one
+    if message is not None and message.raw_content == spread:
+        message.raw_content = before
+        message.headers.update({name: value for name, value in kept.items() if value is not None})
 
 
 async def _hold(flow: http.HTTPFlow, comment: str) -> None:
@@ -156,9 +145,10 @@ async def _hold(flow: http.HTTPFlow, comment: str) -> None:
         flow.comment = before
 
 
-def _spread(request: http.Request) -> None:
-    """The JSON of a request is one line, which nobody can edit. What it says is the same."""
-    with contextlib.suppress(ValueError, RecursionError):
-        request.decode()
-        text = json.dumps(json.loads(request.raw_content or b""), indent=1, ensure_ascii=False)
-        request.content = text.encode()
+def _spread(message: http.Message) -> None:
+    """It is one line, or many pieces, which nobody can edit. What it says is the same."""
+    with contextlib.suppress(ValueError):  # an encoding that mitmproxy does not know
+        if isinstance(message, http.Request):
+            message.decode()  # that of an answer is undone where it is translated
+        if message.raw_content:
+            message.content = editable(message.content or b"")
