@@ -73,7 +73,9 @@ def upstream_refused(message: str, status: int = 400) -> ApiError:
 
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-_TURNING = re.compile(r"[\u202a-\u202e\u2066-\u2069]")  # the direction of writing: a text would read as another one
+TURNING = "".join(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A))))
+"""Characters that turn the direction of writing: a text would read as another one."""
+_TURNING = re.compile(f"[{TURNING}]")
 # What Codex reads as a wait; "in 1m2.3s" it does not.
 _TRY_AGAIN = re.compile(r"try again in\s*\d+(\.\d+)?\s*(ms|s|seconds?)\b", re.I)
 _NO_CODES: Mapping[str, str] = {}
@@ -166,20 +168,22 @@ def hand_over(error: ApiError, successor: str, wait: float = HAND_OVER_WAIT, *, 
     return ApiError(429, RATE_LIMIT, message, "rate_limit_error", None, wait, error.upstream_code, replaced=error)
 
 
-def known_code(error: ApiError) -> str:
-    """The code for people: the provider's own, or the kind, where ours says no more than that Codex should stop or try
-    again."""
+def _code_for_others(error: ApiError) -> str:
+    """The provider's own code where ours says no more than that Codex should stop or try again; "" where it has none
+    and Codex should stop."""
     if error.code not in (STOP, RETRY):
         return error.code
-    return error.upstream_code or (error.type if error.code == STOP and error.type else error.code)
+    return error.upstream_code or (RETRY if error.code == RETRY else "")
+
+
+def known_code(error: ApiError) -> str:
+    """The code for people: `_code_for_others`, or the kind of error where there is none."""
+    return _code_for_others(error) or error.type or error.code
 
 
 def error_body(error: ApiError) -> bytes:
-    """The API's error object, for clients that get an HTTP status: with the provider's own code where ours says no
-    more than that Codex should stop or try again."""
-    code: str | None = error.code
-    if error.code in (STOP, RETRY):
-        code = error.upstream_code or (None if error.code == STOP else RETRY)
+    """The API's error object, for clients that get an HTTP status."""
+    code = _code_for_others(error) or None
     fields = {"message": error.message, "type": error.type, "param": error.param, "code": code}
     return json.dumps({"error": fields}, ensure_ascii=False).encode("utf-8", "replace")
 

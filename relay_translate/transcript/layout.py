@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from relay_translate.errors import TURNING
 from relay_translate.json_text import mend_surrogates
 from relay_translate.responses_api import Json
 
@@ -30,9 +31,9 @@ _SIZED = 26  # columns: indent, colon, ` (123,456 characters)`
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 # Control characters as their pictures; those that turn the direction of writing could make a text read as another.
 _SHOWN = {code: chr(0x2400 + code) for code in range(32) if code not in (9, 10)} | dict.fromkeys(
-    [*range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A)], "\ufffd"
+    [*range(0x7F, 0xA0), *map(ord, TURNING)], "\ufffd"
 )
-_CONTROLS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_CONTROLS = re.compile(f"[\x00-\x09\x0b-\x1f\x7f-\x9f{TURNING}\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
