@@ -76,6 +76,11 @@ def set_words(words: Sequence[str]) -> list[str]:
     ]
 
 
+def set_values(words: Sequence[str]) -> dict[str, str]:
+    """{NAME: VALUE} of each --set among mitmproxy's words; the last of a name counts."""
+    return {name: value for name, _, value in (setting.partition("=") for setting in set_words(words))}
+
+
 def speed(text: str) -> float:
     try:
         factor = float(text)

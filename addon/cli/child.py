@@ -16,7 +16,7 @@ if (_root := str(Path(__file__).resolve().parents[2])) not in sys.path:
 
 from addon import compat
 from addon.cli import engine
-from addon.cli.arguments import set_words
+from addon.cli.arguments import set_values, set_words
 from addon.nearest import nearest
 from addon.processes import WEB_PASSWORD
 
@@ -41,9 +41,8 @@ class Child:
 def complaints(words: Sequence[str], unknown: Iterable[str], known: Iterable[str]) -> list[str]:
     """A line for each option that this command line sets and that nobody has: mitmproxy waits for a script to declare
     it. Of those in config.yaml other scripts may be meant."""
-    set_here = {setting.partition("=")[0] for setting in set_words(words)}
     found = []
-    for name in sorted(set_here.intersection(unknown)):
+    for name in sorted(set_values(words).keys() & set(unknown)):
         close = nearest(name, known)
         advice = f"did you mean {close}?" if close else "mitmdump --options lists mitmproxy's"
         found.append(f"--set {name}: there is no such option; {advice}")

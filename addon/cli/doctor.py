@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 from addon.cli import choosing
-from addon.cli.arguments import set_words, upstream_url
+from addon.cli.arguments import set_values, upstream_url
 from addon.cli.serving import UsageError, trust_of
 from relay_translate.transcript import count
 
@@ -111,7 +111,7 @@ def _provider(arguments: argparse.Namespace, variable: str, environ: Mapping[str
 
 def _trust(words: Sequence[str]) -> Trust:
     """Raises UsageError for what says nothing of certificates: the doctor would do nothing with it."""
-    names = [setting.partition("=")[0] for setting in set_words(words)]
+    names = list(set_values(words))
     flags = [word for word in words if word.startswith("-") and not word.startswith("--set")]
     others = [*(name for name in names if name not in _TRUST), *(flag for flag in flags if flag not in _INSECURE)]
     if others:

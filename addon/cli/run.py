@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from addon.cli import choosing, serving, terminal
-from addon.cli.arguments import set_words
+from addon.cli.arguments import set_values
 from addon.cli.serving import ServeError, UsageError
 from addon.cli.signals import passed_on
 from addon.processes import WEB_PASSWORD
@@ -283,9 +283,8 @@ def _doubts(session: Session) -> list[str]:
     from addon import model_lists, options, routing, settings
 
     first, named = session.choice.providers[0], session.named_model
-    pairs = (setting.partition("=") for setting in set_words(_relay_options(session)))
     values = {name: default for name, (default, _) in options.OPTIONS.items()}
-    values |= {name: value for name, _, value in pairs if name in values}
+    values |= {name: value for name, value in set_values(_relay_options(session)).items() if name in values}
     try:
         parsed = settings.parse(values, [first.upstream], {**os.environ, **session.variables})
     except OptionsError:  # the relay has more to say about it

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from addon.cli import choosing, environment, serving
-from addon.cli.arguments import set_words
+from addon.cli.arguments import set_values
 from addon.cli.choosing import KEY
 from addon.cli.environment import BIND, UPSTREAM, Given
 from addon.cli.serving import PORT, ServeError, UsageError
@@ -274,8 +274,7 @@ def _check(made: Plan, passed_on: Sequence[str]) -> None:
 
 def _passed(words: Sequence[str]) -> dict[str, str]:
     """The relay's options that mitmproxy's words set."""
-    pairs = (setting.partition("=") for setting in set_words(words))
-    return {name: value for name, _, value in pairs if name.startswith("relay_")}
+    return {name: value for name, value in set_values(words).items() if name.startswith("relay_")}
 
 
 def _check_recording(path: Path) -> None:
