@@ -77,9 +77,8 @@ def cut_off(flow: http.HTTPFlow, turn: Exchange) -> None:
     over.add(flow)
     linked = live_view.upstream_flow(flow, turn)
     turn.end_time()
-    if turn.body is not None and turn.upstream_response is not None and flow.response is not None:
-        turn.upstream_response.raw_content = turn.body.raw.whole()
-        flow.response.content = turn.body.sent.whole()
+    if flow.response is not None:
+        turn.keep_body(flow.response)
     turn.outcome = Outcome("relay ended", None, turn.body.translator.summary if turn.body else None)
     recorder.write_down(flow, turn, linked)
     if (save := ctx.master.addons.get("save")) is not None:

@@ -183,8 +183,7 @@ class Exchange:
         response = flow.response
         assert response is not None
         if self.body and self.body.called:
-            self._keep_raw(self.body.raw.whole())
-            response.content = self.body.sent.whole()
+            self.keep_body(response)
             self._end_stream(self.body.translator)
             return
         self._keep_raw(response.raw_content or b"")
@@ -204,9 +203,8 @@ class Exchange:
         response, rest = self.refusal(error), b""
         was_over = self.is_told
         if self.body is not None and flow.response is not None:
-            self._keep_raw(self.body.raw.whole())
             rest = b"" if ended_by == "client left" else self.body.end_with(replies.for_codex(error))
-            flow.response.content = self.body.sent.whole()
+            self.keep_body(flow.response)
             self._end_stream(self.body.translator)
         elif not ended_by:
             flow.response = response
@@ -331,6 +329,12 @@ class Exchange:
             return self.refusal(upstream_broke(str(failed)))
         self.outcome = Outcome("completed")
         return response
+
+    def keep_body(self, response: http.Response) -> None:
+        """What there is of a streamed answer, on both sides. response: the client's."""
+        if self.body is not None:
+            self._keep_raw(self.body.raw.whole())
+            response.content = self.body.sent.whole()
 
     def _keep_raw(self, raw: bytes) -> None:
         if self.upstream_response is not None:

@@ -102,11 +102,7 @@ class LiveView:
 
     def is_deleted(self, flow: http.HTTPFlow, turn: Exchange) -> bool:
         """Whether somebody has taken a turn that is under way, or one side of it, out of the list."""
-        view, upstream = compat.viewer(), linked.get(turn)
-        return view is not None and any(view.get_by_id(one.id) is None for one in (flow, upstream) if one is not None)
-
-    def take_out(self, upstream: http.HTTPFlow) -> None:
-        compat.viewer().remove([upstream])
+        return not all(compat.is_listed(one) for one in (flow, linked.get(turn)) if one is not None)
 
     def about_to_send(self, flow: http.HTTPFlow, turn: Exchange | None = None) -> None:
         """In `request`: what the flow now holds is sent once all hooks have run. No turn: a replayed chat request."""
@@ -253,10 +249,10 @@ def _show(flow: http.HTTPFlow, turn: Exchange) -> None:
     flow_list.tell(upstream, flow_list.running_upstream(turn))
     flow_list.tell(flow, flow_list.running(flow, turn))
     upstream.marked = flow_list.UPSTREAM
-    if compat.viewer().get_by_id(upstream.id) is None:
-        compat.viewer().add([upstream])
-    else:
+    if compat.is_listed(upstream):
         compat.show_updated([upstream])
+    else:
+        compat.viewer().add([upstream])
 
 
 async def _cover(flow: http.HTTPFlow, before: object, turn: Exchange | None) -> None:

@@ -211,11 +211,16 @@ class Relay:
             turn.broken = replies.our_fault("this answer")
             flow.response.stream = False  # buffered, and replaced in `response`
 
-    async def response(self, flow: http.HTTPFlow) -> None:
+    def _at_the_end(self, flow: http.HTTPFlow) -> None:
+        """First of all in `response` and `error`. Raises AddonHalt for a turn that is over: who comes behind the relay
+        has heard of it, and it would be written twice."""
         if flow not in exchange.live:
             self.live_view.unsent(flow)
         if flow in endings.over:
-            raise AddonHalt  # who comes behind the relay has heard of it: it would be written twice
+            raise AddonHalt
+
+    async def response(self, flow: http.HTTPFlow) -> None:
+        self._at_the_end(flow)
         if not _is_under_way(flow):
             return
         guard.forget(flow)
@@ -250,10 +255,7 @@ class Relay:
         await self._record(flow, turn)
 
     async def error(self, flow: http.HTTPFlow) -> None:
-        if flow not in exchange.live:
-            self.live_view.unsent(flow)
-        if flow in endings.over:
-            raise AddonHalt
+        self._at_the_end(flow)
         if not _is_under_way(flow):
             return
         guard.forget(flow)
@@ -296,7 +298,7 @@ class Relay:
         linked = live_view.upstream_flow(flow, turn)
         await recorder.record(flow, turn, linked)
         if is_deleted:
-            self.live_view.take_out(linked)  # where the hooks of its life have brought it back
+            compat.viewer().remove([linked])  # where the hooks of its life have brought it back
         if turn.outcome.status == "killed" and not turn.has_begun:
             endings.tell_client(flow)
         if turn.outcome.status == "completed":
